@@ -1,0 +1,1 @@
+"""Stores, windows and batches."""

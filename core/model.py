@@ -1,0 +1,98 @@
+"""The one model of all tasks: heads round a shared trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from torch import Tensor, nn
+
+from unistd.core.adapter import AdaptedLinear, AdapterFactory, Site
+from unistd.core.backbone import Backbone
+from unistd.core.errors import ModelError, UsageError
+from unistd.core.head import TaskHead
+from unistd.core.position import sine_cosine_2d
+from unistd.core.temporal import TemporalFactory
+
+
+class UnifiedModel(nn.Module):
+    """Frames of any of its tasks in, forecasts of that task out, through one trunk (method §2).
+
+    Args:
+        backbone: The trunk, frozen or not; its parameters are taken as they are.
+        heads: One head per task.
+        adapter: Makes the adapters of all sites; ``None`` for none.
+        temporal: Makes the temporal module of each block; ``None`` for none.
+
+    Raises:
+        ModelError: An adapter is made for a site that is not there, or a head is missing.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        heads: Mapping[str, TaskHead],
+        adapter: AdapterFactory | None = None,
+        temporal: TemporalFactory | None = None,
+    ) -> None:
+        super().__init__()
+        if not heads:
+            raise ModelError("a model needs at least one task head, got none")
+        self._trunk = dict(backbone.named_parameters())  # by their names before anything was placed beside them
+        self.backbone = backbone
+        self.heads = nn.ModuleDict(heads)
+        if temporal is not None:
+            for block in backbone.blocks():
+                block.temporal = temporal(backbone.width)
+        if adapter is not None:
+            self._place(adapter)
+
+    def _place(self, adapter: AdapterFactory) -> None:
+        sites = list(self.backbone.sites())
+        paths = {id(module): path for path, module in self.backbone.named_modules()}
+        for block in self.backbone.blocks():
+            if isinstance(block.temporal, nn.Module) and hasattr(block.temporal, "sites"):
+                inside = paths[id(block.temporal)]
+                sites += [_inside(site, inside) for site in block.temporal.sites()]
+        known = {site.name for site in sites}
+        for name, module in adapter(sites).items():
+            if name not in known:
+                raise ModelError(f"an adapter was made for '{name}', which is no site of the trunk", help=", ".join(known))
+            linear = cast(nn.Linear, self.backbone.get_submodule(name))
+            self.backbone.set_submodule(name, AdaptedLinear(linear, module))
+
+    def trunk_parameters(self) -> dict[str, nn.Parameter]:
+        """Return the backbone's own parameters, without adapters and temporal modules, by their original names."""
+        return dict(self._trunk)
+
+    def forward(self, x: Tensor, task: str) -> Tensor:
+        """Forecast ``task`` from normalised frames ``x`` (B, T, C, H, W) as normalised frames (B, T', C', H, W).
+
+        Raises:
+            UsageError: The model has no such task.
+        """
+        if task not in self.heads:
+            raise UsageError(f"the model has no task '{task}'", help=f"it has {', '.join(self.heads)}")
+        head = cast(TaskHead, self.heads[task])
+        encoded = head.encode(x)
+        positions = sine_cosine_2d(encoded.grid, self.backbone.width, encoded.tokens.device)
+        tokens = self.backbone(encoded.tokens + positions.to(encoded.tokens.dtype), encoded.grid)
+        return head.decode(encoded._replace(tokens=tokens))
+
+
+def _inside(site: Site, path: str) -> Site:
+    return Site(name=f"{path}.{site.name}", width=site.width, parts=site.parts, experts=site.experts)
+
+
+def count_parameters(module: nn.Module) -> tuple[int, int]:
+    """Return how many parameters ``module`` has and how many of them learn."""
+    sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
+    return sum(n for n, _ in sizes), sum(n for n, learns in sizes if learns)
+
+
+def freeze(module: nn.Module) -> None:
+    """Stop every parameter of ``module`` from learning and switch it to inference."""
+    module.requires_grad_(requires_grad=False)
+    module.eval()
+
+

@@ -1,0 +1,1 @@
+"""The joint training loop and what surrounds it."""

@@ -1,0 +1,108 @@
+"""How a run trains: the ``training`` section of a spec, usable from Python as it is. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0)]
+Steps = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Immutable; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Proportional(Settings):
+    """Draw tasks in proportion to their number of training windows."""
+
+    kind: Literal["proportional"] = "proportional"
+
+
+class Uniform(Settings):
+    """Draw all tasks equally often."""
+
+    kind: Literal["uniform"] = "uniform"
+
+
+class Temperature(Settings):
+    """Draw tasks in proportion to size ** (1 / tau): 1 is proportional, large is uniform."""
+
+    kind: Literal["temperature"] = "temperature"
+    tau: Positive = 2.0
+    """Temperature between proportional (1) and uniform (large)."""
+
+
+Sampling = Annotated[Proportional | Uniform | Temperature, Field(discriminator="kind")]
+
+
+class AdamW(Settings):
+    """AdamW; biases, norms and other vectors are not decayed."""
+
+    kind: Literal["adamw"] = "adamw"
+    lr: Positive = 0.003
+    """Learning rate at the top of the schedule."""
+    decay: Annotated[float, Field(ge=0)] = 0.05
+    """Weight decay."""
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
+    """Decay of the running mean and of the running square of the gradient."""
+    clip: Positive | None = 1.0
+    """Largest norm of the whole gradient; none for no clipping."""
+
+
+class Cosine(Settings):
+    """Linear warm-up, then half a cosine down to ``floor``; a pure function of the step."""
+
+    kind: Literal["cosine"] = "cosine"
+    warmup: Annotated[int, Field(ge=0)] = 0
+    """Steps of linear warm-up."""
+    floor: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Last learning rate as a share of the top."""
+
+
+class Constant(Settings):
+    """Linear warm-up, then the same learning rate to the end."""
+
+    kind: Literal["constant"] = "constant"
+    warmup: Annotated[int, Field(ge=0)] = 0
+    """Steps of linear warm-up."""
+
+
+Schedule = Annotated[Cosine | Constant, Field(discriminator="kind")]
+
+
+class CheckpointSettings(Settings):
+    """When the state of a run is written, and how much of it is kept."""
+
+    every: Steps = 500
+    """Steps between checkpoints; the validation split is scored at each."""
+    keep: Steps = 2
+    """How many of the newest checkpoints stay; the best one stays besides."""
+
+
+class TrainingSettings(Settings):
+    """One joint training run."""
+
+    steps: Steps = 1000
+    """Optimisation steps; each is one batch of one task."""
+    batch: Steps = 16
+    """Windows in a batch, over all processes together; a task may set its own."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of the forward pass; weights stay fp32."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Threads that read batches ahead of the training thread."""
+    cache: Literal["auto", "never"] = "auto"
+    """Keep a store's frames in memory when they fit into half of what is free; ``never`` reads every batch from disk."""
+    sampling: Sampling = Proportional()
+    """Which task a step draws."""
+    optimizer: AdamW = AdamW()
+    """The optimiser of everything that learns."""
+    schedule: Schedule = Cosine()
+    """The learning rate over the steps."""
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    """Checkpoints and validation."""
+    log_every: Steps = 10
+    """Steps between rows of ``log.jsonl``."""
