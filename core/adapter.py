@@ -14,15 +14,18 @@ class Site:
     """One adaptable linear map.
 
     Attributes:
-        name: Path of the ``nn.Linear`` inside the module that owns it, ``blocks.0.attn.qkv``.
+        name: Path of the ``nn.Linear`` inside the module that owns it, ``layers.0.attn.qkv``.
         width: Features that go in.
         parts: Role and output features of each part in order; a fused qkv has ``{"q": D, "k": D, "v": D}``.
+        owned: The map learns as part of a module of ours, such as the temporal one, rather than of the trunk; the owner
+            chooses its ``experts``.
         experts: How many experts the owner asks for; ``None`` leaves it to the adapter.
     """
 
     name: str
     width: int
     parts: Mapping[str, int]
+    owned: bool = False
     experts: int | None = None
 
 

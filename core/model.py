@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import cast
 
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from unistd.core.backbone import Backbone
 from unistd.core.errors import ModelError, UsageError
 from unistd.core.head import TaskHead
 from unistd.core.position import sine_cosine_2d
-from unistd.core.temporal import TemporalFactory
+from unistd.core.temporal import TemporalFactory, TemporalModule
 
 
 class UnifiedModel(nn.Module):
@@ -48,18 +49,17 @@ class UnifiedModel(nn.Module):
             self._place(adapter)
 
     def _place(self, adapter: AdapterFactory) -> None:
-        sites = list(self.backbone.sites())
-        paths = {id(module): path for path, module in self.backbone.named_modules()}
-        for block in self.backbone.blocks():
-            if isinstance(block.temporal, nn.Module) and hasattr(block.temporal, "sites"):
-                inside = paths[id(block.temporal)]
-                sites += [_inside(site, inside) for site in block.temporal.sites()]
-        known = {site.name for site in sites}
-        for name, module in adapter(sites).items():
-            if name not in known:
-                raise ModelError(f"an adapter was made for '{name}', which is no site of the trunk", help=", ".join(known))
+        sites = {site.name: site for site in [*self.backbone.sites(), *self._temporal_sites()]}
+        for name, module in adapter(list(sites.values())).items():
+            if name not in sites:
+                raise ModelError(f"an adapter was made for '{name}', which is no site of the trunk", help=", ".join(sites))
             linear = cast(nn.Linear, self.backbone.get_submodule(name))
             self.backbone.set_submodule(name, AdaptedLinear(linear, module))
+
+    def _temporal_sites(self) -> Iterator[Site]:
+        for path, module in self.backbone.named_modules():
+            if isinstance(module, TemporalModule):
+                yield from (replace(site, name=f"{path}.{site.name}") for site in module.sites())
 
     def trunk_parameters(self) -> dict[str, nn.Parameter]:
         """Return the backbone's own parameters, without adapters and temporal modules, by their original names."""
@@ -80,10 +80,6 @@ class UnifiedModel(nn.Module):
         return head.decode(encoded._replace(tokens=tokens))
 
 
-def _inside(site: Site, path: str) -> Site:
-    return Site(name=f"{path}.{site.name}", width=site.width, parts=site.parts, experts=site.experts)
-
-
 def count_parameters(module: nn.Module) -> tuple[int, int]:
     """Return how many parameters ``module`` has and how many of them learn."""
     sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
@@ -94,5 +90,3 @@ def freeze(module: nn.Module) -> None:
     """Stop every parameter of ``module`` from learning and switch it to inference."""
     module.requires_grad_(requires_grad=False)
     module.eval()
-
-

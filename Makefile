@@ -1,0 +1,52 @@
+# Each target sets up what it needs; only Python >= 3.11 and make are assumed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# One thread a test process: two test processes share two cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist loadfile
+
+.PHONY: help install quickstart real test test-slow check lint types imports wheel format clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed ## make .venv and install unistd into it, editable
+
+$(VENV)/.installed: pyproject.toml hatch_build.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+quickstart: install ## train one model on four generated tasks (about 3 minutes on two cores)
+	$(BIN)/unistd train examples/quickstart.yaml $(if $(wildcard runs/quickstart/spec.json),--resume)
+
+real: install ## train one model on six real data sets (about 30 minutes on two cores)
+	$(BIN)/unistd train examples/real.yaml $(if $(wildcard runs/real/spec.json),--resume)
+
+test: install ## the tests every change must pass
+	$(PYTEST)
+
+test-slow: install ## the tests that take minutes
+	$(PYTEST) -m slow
+
+check: lint types imports wheel ## everything about the code that needs no run
+
+lint: install ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install ## mypy, strict
+	$(BIN)/mypy
+
+imports: install ## which folder may import which
+	$(BIN)/lint-imports
+
+wheel: install ## build the wheel and look inside
+	$(BIN)/python -P -m pytest -q tests/packaging
+
+format: install ## put the code into ruff's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what the targets made, except runs/
+	rm -rf $(VENV) .dev dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,82 @@
+"""``unistd evaluate``: a run's scores on a split, beside the baselines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from unistd.core.errors import UsageError
+from unistd.core.evaluation.baselines import baselines
+from unistd.core.evaluation.evaluate import evaluate as score
+from unistd.core.evaluation.report import results_table, task_record
+from unistd.core.task import SPLITS, Split
+from unistd.registry.compose import batches, compose_metrics, open_windows
+from unistd.registry.joint_run import JointRun
+from unistd.registry.registry import Registry
+
+
+@click.command(epilog="Example: unistd evaluate runs/quickstart --json")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--task", "names", multiple=True, help="Only this task; may be repeated. All of them by default.")
+@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True, help="Which windows are scored.")
+@click.option("--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as in metrics.json, rather than a table.")
+def evaluate(run: Path, names: tuple[str, ...], split: Split, checkpoint: str, *, as_json: bool) -> None:
+    """Score the run in folder RUN on every window of a split, in the data's units."""
+    console = Console(stderr=True)
+    opened, at = JointRun.open(run, Registry.discover(), checkpoint)
+    records = evaluate_run(opened, at.step, split, console, names)
+    if as_json:
+        click.echo(json.dumps(records, indent=2))
+    else:
+        Console().print(results_table(records["tasks"]))
+
+
+def evaluate_run(
+    run: JointRun, step: int, split: Split, console: Console, names: Sequence[str] = (), device: torch.device | None = None
+) -> dict[str, Any]:
+    """Score the weights in ``run``, taken after ``step`` steps, on ``split``; returns what ``metrics.json`` holds.
+
+    Raises:
+        UsageError: A name is no task of the run.
+    """
+    for name in names:
+        known_task(run, name)
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    run.forecaster.to(device).eval()
+    chosen = {name: own for name, own in run.tasks.items() if not names or name in names}
+    windows = open_windows(chosen, run.stores, split)
+    sizes = batches(run.spec, run.tasks)
+    records = {}
+    for name in track(chosen, "scoring", console=console, transient=True, disable=not console.is_terminal):
+        records[name] = _task(run, name, windows[name], sizes[name], device)
+    return {"tasks": records, "split": split, "step": step}
+
+
+def known_task(run: JointRun, name: str) -> None:
+    """Refuse a name that is no task of ``run``.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if name not in run.tasks:
+        raise UsageError(f"the run has no task '{name}'", where=str(run.folder.path), help=f"it has {', '.join(run.tasks)}")
+
+
+def _task(run: JointRun, name: str, windows: Any, batch: int, device: torch.device) -> dict[str, Any]:
+    own = run.tasks[name]
+    metrics = compose_metrics(own, run.registry)
+    references = baselines(windows)
+    model = score(windows, lambda past, _: run.forecaster.forecast(name, past), metrics, batch=batch, device=device)
+    others = {
+        reference: score(windows, forecast, metrics, batch=batch, device=device)
+        for reference, forecast in references.forecasts.items()
+    }
+    return task_record(model, others, references.left_out, metrics, unit=own.unit, windows=len(windows))

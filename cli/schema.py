@@ -1,0 +1,31 @@
+"""``unistd schema``: the JSON Schema that editors complete and check specs with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from unistd.core.errors import UsageError
+from unistd.registry.registry import Registry
+from unistd.registry.schema import json_schema
+
+
+@click.command(epilog="Example: unistd schema --out .unistd/spec.schema.json")
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Write the schema here.")
+def schema(out: Path | None) -> None:
+    """Print the JSON Schema of a spec with everything installed.
+
+    A spec names it in its first line: # yaml-language-server: $schema=.unistd/spec.schema.json
+    """
+    text = json.dumps(json_schema(Registry.discover()), indent=2)
+    if out is None:
+        click.echo(text)
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the schema cannot be written to '{out}': {error.strerror}") from error
+    click.echo(f"wrote {out}", err=True)

@@ -1,0 +1,112 @@
+"""``unistd train``: one model, jointly, on every task of a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from lightning_fabric import Fabric
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from unistd.cli.conversion import showing_conversion
+from unistd.cli.drawing import draw_window
+from unistd.cli.evaluate import evaluate_run
+from unistd.core.data.batches import BatchReader
+from unistd.core.data.schedule import JointSchedule
+from unistd.core.data.windows import Windows
+from unistd.core.evaluation.report import results_table
+from unistd.core.figures.results import results_png
+from unistd.core.model import count_parameters
+from unistd.core.training.loop import JointTraining, Outcome
+from unistd.core.training.progress import Progress
+from unistd.core.training.run_folder import RunFolder
+from unistd.core.training.state import trunk_is_frozen
+from unistd.core.training.trunk_file import check_unchanged
+from unistd.registry.compose import compose_schedule, open_windows
+from unistd.registry.joint_run import JointRun
+from unistd.registry.registry import Registry
+from unistd.registry.spec import load_spec
+
+PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
+
+
+@click.command(epilog="Example: unistd train examples/quickstart.yaml -o training.steps=60")
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("-o", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the spec, such as seed=3.")
+@click.option("--resume", is_flag=True, help="Go on with the run in the spec's output folder.")
+@click.option("--dry-run", is_flag=True, help="Convert data, build the model, show the plan; train nothing.")
+def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool) -> None:
+    """Train one model on all tasks of SPEC, then score it on the test split."""
+    console = Console(stderr=True)
+    registry = Registry.discover()
+    wanted = load_spec(spec, registry, overrides)
+    if not (resume or dry_run):
+        RunFolder(wanted.output).refuse_existing()
+    with showing_conversion(console) as report:
+        run = JointRun.compose(wanted, registry, report)
+    training, validation = (open_windows(run.tasks, run.stores, split) for split in ("train", "val"))
+    schedule = compose_schedule(wanted, run.tasks, training)
+    show_plan(run, schedule, console)
+    if dry_run:
+        return
+    outcome = _fit(run, BatchReader(training, schedule, cache=wanted.training.cache), validation, console, resume=resume)
+    if outcome.stopped_by:
+        again = " ".join(["unistd", "train", str(spec), *(f"-o {override}" for override in overrides), "--resume"])
+        console.print(f"stopped by {outcome.stopped_by} after step {outcome.step}, all of it saved; go on with", highlight=False)
+        console.print(f"  {again}", highlight=False, soft_wrap=True)
+        return
+    _score(run, console)
+
+
+def _fit(
+    run: JointRun, reader: BatchReader, validation: Mapping[str, Windows], console: Console, *, resume: bool
+) -> Outcome:
+    settings = run.spec.training
+    checkpoint = None
+    if resume:
+        checkpoint = run.resume()
+    else:
+        run.start()
+    fabric = Fabric(accelerator="auto", devices=1, precision=PRECISION[settings.precision])
+    progress = Progress(console, settings.steps, checkpoint.step if checkpoint else 0)
+    if resume:
+        console.print(f"resuming after step {checkpoint.step if checkpoint else 0}", highlight=False)
+    outcome = JointTraining(run.forecaster, reader, validation, settings, run.folder, fabric, progress).fit(checkpoint)
+    if trunk_is_frozen(run.forecaster):
+        check_unchanged(run.forecaster.model.trunk_parameters(), run.record["trunk"])
+    return outcome
+
+
+def _score(run: JointRun, console: Console) -> None:
+    step = run.load("best").step
+    console.print(f"scoring the best checkpoint, of step {step}, on the test split", highlight=False)
+    results = evaluate_run(run, step, "test", console)
+    run.folder.write_json("metrics.json", results)
+    Console().print(results_table(results["tasks"]))
+    for name, windows in open_windows(run.tasks, run.stores, "test").items():
+        draw_window(run, name, windows, run.folder.figures)
+    results_png(run.folder.figures / "results.png", results["tasks"])
+    console.print(f"weights, log, metrics.json and figures are in {run.folder.path}", highlight=False)
+
+
+def show_plan(run: JointRun, schedule: JointSchedule, console: Console) -> None:
+    """Print what will be trained on what: parameters, and each task's shapes, windows, samples and passes."""
+    total, learning = count_parameters(run.forecaster)
+    table = Table(title=f"{run.spec.name}: {total:,} parameters, {learning:,} learn", title_justify="left", box=SIMPLE_HEAD)
+    for column in ("task", "C×H×W", "T→T'", "windows", "batch", "samples", "epochs"):
+        table.add_column(column, justify="left" if column == "task" else "right")
+    for name, seen in schedule.progress(run.spec.training.steps).items():
+        own, grid = run.tasks[name], run.stores[name].grid
+        table.add_row(
+            name,
+            f"{len(own.task.card.channels)}×{grid[0]}×{grid[1]}",
+            f"{own.window.past}→{own.window.future}",
+            str(schedule.sizes[name]),
+            str(schedule.batches[name]),
+            str(seen["samples"]),
+            f"{seen['epoch']:.1f}",
+        )
+    console.print(table)

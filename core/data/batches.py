@@ -1,0 +1,80 @@
+"""The batch of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from unistd.core.data.memory import available_memory
+from unistd.core.data.schedule import JointSchedule
+from unistd.core.data.windows import Windows
+from unistd.core.errors import UsageError
+
+
+class Batch(NamedTuple):
+    """Windows of one task in physical units; missing values are NaN.
+
+    Attributes:
+        task: Whose windows they are.
+        past: (B, T, C, H, W) float32.
+        future: (B, T', C, H, W) float32.
+        starts: (B,) index in the store of each window's first frame.
+    """
+
+    task: str
+    past: Tensor
+    future: Tensor
+    starts: Tensor
+
+
+class BatchReader:
+    """Reads what a schedule draws; safe to call from several threads and in any order.
+
+    Stores whose frames fit into this process's part of half of the free memory, smallest first, are held there from the
+    start; the others are read from disk, batch by batch.
+
+    Args:
+        windows: Training windows of each task.
+        schedule: Made for these windows.
+        process, processes: Which part of each batch is read here.
+        cache: ``never`` reads every batch from disk.
+
+    Raises:
+        UsageError: The schedule was made for other windows, or a batch cannot be divided over the processes.
+        DataError: A store is damaged.
+    """
+
+    def __init__(
+        self,
+        windows: Mapping[str, Windows],
+        schedule: JointSchedule,
+        process: int = 0,
+        processes: int = 1,
+        cache: Literal["auto", "never"] = "auto",
+    ) -> None:
+        sizes = {task: len(own) for task, own in windows.items()}
+        if sizes != schedule.sizes:
+            raise UsageError(f"the schedule was made for '{schedule.sizes}' windows, these are {sizes}")
+        for task in windows:
+            schedule.share(task, processes)  # before the first step rather than at one of them
+        self.windows, self.schedule = windows, schedule
+        self.process, self.processes = process, processes
+        if cache == "auto":
+            _hold(windows, available_memory() // (2 * processes))
+
+    def read(self, step: int) -> Batch:
+        """Return this process's part of the batch of ``step``."""
+        task = self.schedule.task(step)
+        windows = self.windows[task]
+        indices = self.schedule.indices(step, self.process, self.processes)
+        return Batch(task, *windows.read(indices), torch.from_numpy(windows.starts[indices]))
+
+
+def _hold(windows: Mapping[str, Windows], memory: int) -> None:
+    for store in sorted((own.store for own in windows.values()), key=lambda store: store.nbytes):
+        if store.nbytes <= memory and not store.held:
+            store.hold()
+            memory -= store.nbytes

@@ -1,0 +1,46 @@
+"""Where a task's raw files lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from unistd.core.errors import DataError
+
+
+def raw_folder(root: Path | None, name: str) -> Path:
+    """Return the folder of raw files: ``root``, else ``name`` where data is kept.
+
+    Data is kept in ``$UNISTD_DATA`` (and nowhere else, once that is set), or in ``data`` or ``../shared/data`` of the
+    working folder.
+
+    Raises:
+        DataError: There is no such folder; names the places looked at.
+    """
+    if root is not None:
+        places = [root.expanduser()]
+    elif kept := os.environ.get("UNISTD_DATA"):
+        places = [Path(kept).expanduser() / name]
+    else:
+        places = [Path("data", name), Path("..", "shared", "data", name)]
+    for place in places:
+        if place.is_dir():
+            return place
+    looked = " and ".join(f"'{place.absolute()}'" for place in places)
+    raise DataError(
+        f"no folder with the raw files '{name}': looked at {looked}",
+        help="give the folder as the task's 'root', or the folder above it as UNISTD_DATA in the environment",
+    )
+
+
+def raw_file(folder: Path, name: str) -> Path:
+    """Return the file ``name`` in ``folder``.
+
+    Raises:
+        DataError: It is not there; names the file.
+    """
+    path = folder / name
+    if not path.is_file():
+        present = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing"
+        raise DataError(f"no file '{name}'", where=str(path), help=f"the folder holds {present}")
+    return path

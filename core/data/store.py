@@ -1,0 +1,198 @@
+"""A task's frames on disk, as every part of the program reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from unistd.core.data.card_json import card_from_json, card_to_json
+from unistd.core.errors import DataError
+from unistd.core.task import TaskCard
+
+FORMAT = 1
+_AGAIN = "remove the folder and prepare it again"
+_PREPARE = "unistd.core.data.prepare writes one; a spec's task has its folder under 'store'"
+# What the frames mean depends on these fields of the card and on no other.
+_MEANING = (
+    *("name", "version", "channels", "step", "missing", "normalization"),
+    *("value_range", "scale_factor", "add_offset", "fill_value"),
+)
+
+Coordinate = tuple[NDArray[np.float64], dict[str, Any]]
+
+
+class Store:
+    """One zarr v3 group: ``frames`` (time, channel, y, x) in the source's type, with what is known of each frame.
+
+    Made by ``open``; reading is safe from several threads.
+
+    Attributes:
+        path: The folder.
+        card: The card the frames were written under.
+        times: (time,) datetime64[ms].
+        sequence: (time,) int32, another number after each end of a sequence and each gap in time.
+        split: (time,) int8, index into ``SPLITS``.
+        valid: (time,) int64, values of the frame that are not missing.
+        grid: (H, W).
+        y, x: Coordinates with their attributes, or ``None``.
+        offset, scale: (C,) float32; normalised = (physical − offset) ÷ scale, fitted on the training split.
+        digest: Hash of all content, made when it was written.
+        source_files: SHA-256 of each raw file.
+    """
+
+    def __init__(self, path: Path, group: zarr.Group, facts: dict[str, Any]) -> None:
+        self.path = path
+        self.card = card_from_json(facts["card"])
+        self._frames = _array(group, "frames")
+        self._held: NDArray[Any] | None = None
+        self.grid: tuple[int, int] = (self._frames.shape[2], self._frames.shape[3])
+        self.times = _values(group, "time").astype("datetime64[ms]")
+        self.sequence = _values(group, "sequence")
+        self.split = _values(group, "split")
+        self.valid = _values(group, "valid")
+        self.y, self.x = _coordinate(group, "y"), _coordinate(group, "x")
+        self.offset = np.asarray(facts["normalization"]["offset"], np.float32)
+        self.scale = np.asarray(facts["normalization"]["scale"], np.float32)
+        self.digest: str = facts["digest"]
+        self.source_files: dict[str, str] = facts["source_files"]
+
+    @classmethod
+    def open(cls, path: Path, card: TaskCard | None = None) -> Store:
+        """Open the store at ``path``; with ``card``, only if its frames mean what the card says.
+
+        Raises:
+            DataError: It is not there, no store, not whole, or of another format, task or protocol version.
+        """
+        group = _group(path)
+        facts: Any = group.attrs.get("unistd")  # written last, so a store that was cut short has none
+        if facts is None:
+            what = "is a half-written store" if "frames" in group else "is not a store"
+            raise DataError(f"'{path.name}' {what}", where=str(path), help=_AGAIN if "frames" in group else _PREPARE)
+        if facts["format"] != FORMAT:
+            message = f"store format is '{facts['format']}', this unistd reads '{FORMAT}'"
+            raise DataError(message, where=str(path), help=_AGAIN)
+        if (size := stored_bytes(path)) != facts["bytes"]:
+            message = f"store is not whole: {size} bytes of its {facts['bytes']} are there"
+            raise DataError(message, where=str(path), help=_AGAIN)
+        store = cls(path, group, facts)
+        if card is not None:
+            _check_card(store, card)
+        return store
+
+    def __len__(self) -> int:
+        return self._frames.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all frames in memory, in the source's type."""
+        return self._frames.nbytes
+
+    def hold(self) -> None:
+        """Keep all frames in memory from now on, in the source's type."""
+        if self._held is None:
+            self._held = self._load(0, len(self))
+
+    @property
+    def held(self) -> bool:
+        """Whether all frames are in memory."""
+        return self._held is not None
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Return frames ``start`` to ``stop`` (t, C, H, W) in physical units, NaN where missing.
+
+        Raises:
+            DataError: The files on disk are damaged.
+        """
+        if not 0 <= start <= stop <= len(self):
+            raise IndexError(f"frames {start} to {stop} of a store of {len(self)}")
+        return self.decode(self._load(start, stop) if self._held is None else self._held[start:stop])
+
+    def spans(self, starts: NDArray[np.int64], length: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Return raw frames that hold all spans of ``length`` frames, and where in them each of ``starts`` (n,) is.
+
+        Each frame is read once, however many spans it lies in; frames in memory are given as they are.
+        """
+        if self._held is not None:
+            return self._held, starts
+        unique = np.unique(starts)
+        runs = np.split(unique, np.flatnonzero(np.diff(unique) > length) + 1)
+        raw = [self._load(int(run[0]), int(run[-1]) + length) for run in runs]
+        first = np.array([run[0] for run in runs])
+        base = np.cumsum([0] + [len(part) for part in raw[:-1]])
+        run_of = np.searchsorted(first, starts, side="right") - 1
+        return np.concatenate(raw) if len(raw) > 1 else raw[0], base[run_of] + starts - first[run_of]
+
+    def decode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """Return stored values in physical units, NaN where missing."""
+        return decode(raw, self.card)
+
+    def _load(self, start: int, stop: int) -> NDArray[Any]:
+        try:
+            return np.asarray(self._frames[start:stop])
+        except (OSError, ValueError, RuntimeError) as error:
+            message = f"frames {start} to {stop} cannot be read: {error}"
+            raise DataError(message, where=str(self.path), help=_AGAIN) from error
+
+
+def decode(raw: NDArray[Any], card: TaskCard) -> NDArray[np.float32]:
+    """Return ``raw`` in physical units: raw · scale_factor + add_offset, NaN for fill_value (CF convention)."""
+    wide = np.result_type(raw.dtype, np.float32)  # what float32 cannot hold stays float64 until it is scaled
+    scaled, shifted = card.scale_factor != 1, card.add_offset != 0
+    masked = card.fill_value is not None and not np.isnan(card.fill_value)
+    if not (scaled or shifted or masked):
+        return raw.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # an infinite value is refused where a store is written
+        values = np.multiply(raw, wide.type(card.scale_factor), dtype=wide)
+        if shifted:
+            values += wide.type(card.add_offset)
+        if masked:
+            values[raw == raw.dtype.type(card.fill_value)] = np.nan
+        return values.astype(np.float32, copy=False)
+
+
+def stored_bytes(path: Path) -> int:
+    """Return the bytes of all arrays of the store at ``path``; files beside them do not count."""
+    files = (file for array in path.iterdir() if array.is_dir() for file in array.rglob("*"))
+    return sum(file.stat().st_size for file in files if file.is_file() and not file.name.startswith("."))
+
+
+def _group(path: Path) -> zarr.Group:
+    if not path.exists():
+        raise DataError(f"there is no store '{path.name}'", where=str(path), help=_PREPARE)
+    try:
+        return zarr.open_group(path, mode="r", zarr_format=3, use_consolidated=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:  # whatever a damaged zarr.json leads to
+        raise DataError(f"'{path.name}' is not a store: {error}", where=str(path), help=_PREPARE) from error
+
+
+def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise DataError(f"'{name}' is not an array", where=str(group.store_path), help=_AGAIN)
+    return array
+
+
+def _values(group: zarr.Group, name: str) -> NDArray[Any]:
+    return np.asarray(_array(group, name)[:])
+
+
+def _coordinate(group: zarr.Group, name: str) -> Coordinate | None:
+    return (_values(group, name), dict(_array(group, name).attrs)) if name in group else None
+
+
+def _check_card(store: Store, card: TaskCard) -> None:
+    have, want = card_to_json(store.card), card_to_json(card)
+    for field in _MEANING:
+        if have[field] != want[field]:
+            what = (
+                f" and differs in '{field}': '{have[field]}', not '{want[field]}'" if field not in _MEANING[:2] else ""
+            )
+            message = (
+                f"store holds task '{store.card.name}' version '{store.card.version}', "
+                f"asked for is '{card.name}' version '{card.version}'{what}"
+            )
+            raise DataError(message, where=str(store.path), help="name another store, or " + _AGAIN)

@@ -1,0 +1,107 @@
+"""Scores as a record that is kept and as a table that is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from unistd.core.metric import Metric, Score
+
+MODEL, PERSISTENCE = "model", "persistence"
+
+
+def task_record(
+    test: Mapping[str, Score],
+    baselines: Mapping[str, Mapping[str, Score]],
+    left_out: Mapping[str, str],
+    metrics: Mapping[str, Metric],
+    *,
+    unit: str,
+    windows: int,
+) -> dict[str, Any]:
+    """Return one task's entry of ``metrics.json``; numbers are in the units of the metrics' identities.
+
+    Args:
+        test: The model's scores by metric.
+        baselines: Each baseline's scores by metric.
+        left_out: Why other baselines are missing.
+        metrics: What the scores are of.
+        unit: Unit of the data.
+        windows: How many windows were scored.
+    """
+    return {
+        "test": _values(test),
+        "leads": {name: score.per_lead.tolist() for name, score in test.items()},
+        "baselines": {name: _values(scores) for name, scores in baselines.items()},
+        "left_out": dict(left_out),
+        "unit": unit,
+        "windows": windows,
+        "metrics": {name: asdict(metric.identity) for name, metric in metrics.items()},
+    }
+
+
+def _values(scores: Mapping[str, Score]) -> dict[str, float]:
+    return {name: float(score.value) for name, score in scores.items()}
+
+
+def results_table(records: Mapping[str, Mapping[str, Any]], split: str = "test") -> Table:
+    """Lay out ``task_record`` entries of ``split`` by task: model, persistence, best other baseline; ``*`` is the best.
+
+    Then the model's score ÷ persistence's; for metrics in dB, where a ratio means nothing, the difference.
+    """
+    table = Table(
+        title=f"Scores on the {split} split, * best", title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False
+    )
+    table.add_column("task", overflow="fold")
+    table.add_column("metric", no_wrap=True)
+    table.add_column("model", justify="right", no_wrap=True)
+    table.add_column("persistence", justify="right", no_wrap=True)
+    table.add_column("best other", justify="right", overflow="fold")
+    table.add_column("÷ pers.", justify="right", no_wrap=True)
+    table.add_column("unit", overflow="fold")
+    for task, record in records.items():
+        for row, metric in enumerate(record["test"]):
+            table.add_row("" if row else task, *_row(record, metric))
+        table.add_section()
+    return table
+
+
+def _row(record: Mapping[str, Any], metric: str) -> list[str | Text]:
+    identity = record["metrics"][metric]
+    higher = identity["better"] == "higher"
+    scores = {MODEL: record["test"][metric]} | {name: each[metric] for name, each in record["baselines"].items()}
+    winner = _best(scores, higher=higher)
+    others = {name: value for name, value in scores.items() if name not in (MODEL, PERSISTENCE)}
+    other = _best(others, higher=higher)
+    cells = [_mark(_number(scores[name]), won=name == winner) for name in (MODEL, PERSISTENCE)]
+    shown = _mark(f"{_number(others[other])} {other}", won=other == winner) if other else "-"
+    compared = _against(scores[MODEL], scores[PERSISTENCE], decibel=identity["unit"] == "dB")
+    return [metric, *cells, shown, compared, identity["unit"]]
+
+
+def _best(scores: Mapping[str, float], *, higher: bool) -> str | None:
+    """Return the name of the best of ``scores``; a NaN is never best, and ``None`` means there is none."""
+    known = {name: value for name, value in scores.items() if not math.isnan(value)}
+    return (max if higher else min)(known, key=lambda name: known[name]) if known else None
+
+
+def _against(value: float, persistence: float, *, decibel: bool) -> str:
+    """Return how ``value`` stands to that of persistence: a ratio, or a difference in dB."""
+    if decibel:
+        return f"{value - persistence:+.2f}"
+    return f"{value / persistence:.3f}" if persistence else "-"
+
+
+def _number(value: float) -> str:
+    """Return ``value`` in four significant digits."""
+    return f"{value:.4g}"
+
+
+def _mark(text: str, *, won: bool) -> Text:
+    return Text(f"{text} *", style="bold green") if won else Text(text)

@@ -1,0 +1,1 @@
+"""Forecasts written with their coordinates and units."""

@@ -1,0 +1,37 @@
+"""``log.jsonl``: one JSON object per line, in order of steps."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+class JsonLines:
+    """Appends rows; ``resume_at`` first drops rows of steps that will be done again, so that one clean curve remains."""
+
+    def __init__(self, path: Path, resume_at: int | None = None) -> None:
+        self.path = path
+        if resume_at is not None and path.exists():
+            kept = [line for line in path.read_text().splitlines() if _step(line) <= resume_at]
+            aside = path.with_suffix(".tmp")
+            aside.write_text("".join(f"{line}\n" for line in kept))
+            os.replace(aside, path)  # noqa: PTH105 - atomic on every platform
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, event: str, step: int, **values: Any) -> None:
+        """Append a row and hand it to the operating system."""
+        self._file.write(json.dumps({"event": event, "step": step, **values}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _step(line: str) -> float:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # a line cut off by a kill

@@ -1,0 +1,49 @@
+"""What a user sees while a run goes on: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bars, TextColumn, TimeRemainingColumn
+
+from unistd.core.training.validation import Validation
+
+
+class Progress:
+    """Shows the step, the losses of the tasks and every validation on ``console``, which is where talk goes."""
+
+    def __init__(self, console: Console, steps: int, first: int = 0) -> None:
+        self.console = console
+        self.steps = steps
+        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[loss]}"))
+        self._bars = Bars(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self._bar = self._bars.add_task("training", total=steps, completed=first, loss="")
+        self._losses: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def advance(self, step: int, task: str) -> None:
+        """Show that ``step`` is done."""
+        loss = self._losses.get(task)
+        shown = f"{task} {loss:.4f}" if loss is not None else task
+        self._bars.update(self._bar, completed=step, loss=shown[:28])
+
+    def losses(self, step: int, losses: Mapping[str, float]) -> None:
+        """Take in the latest mean loss of each task."""
+        del step
+        self._losses.update(losses)
+
+    def validation(self, step: int, result: Validation, *, better: bool) -> None:
+        """Print a line with the validation error ÷ persistence of every task."""
+        ratios = "  ".join(f"{task} {error / (result.persistence[task] or 1):.3f}" for task, error in result.errors.items())
+        mark = " (best)" if better else ""
+        self.console.print(f"step {step}/{self.steps}: validation error ÷ persistence {result.score:.3f}{mark}", highlight=False)
+        self.console.print(f"  {ratios}", highlight=False, style="dim")

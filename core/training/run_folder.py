@@ -1,0 +1,70 @@
+"""The folder of one run and the names in it other programs rely on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from unistd.core.errors import UsageError
+from unistd.core.training.checkpoint import CheckpointFolder, replace_file
+
+
+class RunFolder:
+    """``spec.json``, ``log.jsonl``, ``metrics.json``, ``checkpoints/`` and ``figures/`` of a run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = CheckpointFolder(path / "checkpoints")
+
+    @property
+    def log(self) -> Path:
+        """Return where the log is."""
+        return self.path / "log.jsonl"
+
+    @property
+    def figures(self) -> Path:
+        """Return the folder of the pictures."""
+        return self.path / "figures"
+
+    def refuse_existing(self) -> None:
+        """Make sure that a new run overwrites nothing.
+
+        Raises:
+            UsageError: The folder holds something already.
+        """
+        if self.path.is_dir() and any(self.path.iterdir()):
+            is_run = (self.path / "spec.json").is_file()
+            other = f"'-o output={self.path}-2' starts another one"
+            raise UsageError(
+                f"the run folder '{self.path}' exists and is not empty",
+                help=f"'--resume' goes on with it; {other}" if is_run else other,
+            )
+
+    def create(self, record: dict[str, Any]) -> None:
+        """Make the folder and write ``record`` as ``spec.json``.
+
+        Raises:
+            UsageError: The folder holds something already.
+        """
+        self.refuse_existing()
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write_json("spec.json", record)
+
+    def read_record(self) -> dict[str, Any]:
+        """Return what ``create`` wrote.
+
+        Raises:
+            UsageError: This is no run folder.
+        """
+        try:
+            record: dict[str, Any] = json.loads((self.path / "spec.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"'{self.path}' is no run folder: no readable spec.json", help="name the spec's 'output' folder of a started run"
+            ) from error
+        return record
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write ``value`` to the file ``name`` in one step."""
+        replace_file(self.path / name, (json.dumps(value, indent=2) + "\n").encode())

@@ -1,0 +1,65 @@
+"""Everything of a run that has state: gathered into a checkpoint and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+
+from unistd.core.errors import CheckpointError
+from unistd.core.forecaster import Forecaster
+from unistd.core.training.checkpoint import Checkpoint
+from unistd.core.training.optimizer import load_optimizer_state, optimizer_state
+
+
+def trunk_is_frozen(forecaster: Forecaster) -> bool:
+    """Tell whether no parameter of the trunk learns."""
+    return not any(p.requires_grad for p in forecaster.model.trunk_parameters().values())
+
+
+def learned_tensors(forecaster: Forecaster) -> dict[str, Tensor]:
+    """Return parameters and buffers by name, without those of a frozen trunk, which the run keeps in a file of its own."""
+    kept_apart = set(map(id, forecaster.model.trunk_parameters().values())) if trunk_is_frozen(forecaster) else set()
+    return {name: tensor for name, tensor in forecaster.state_dict(keep_vars=True).items() if id(tensor) not in kept_apart}
+
+
+def gather(step: int, forecaster: Forecaster, optimizer: AdamW, state: Mapping[str, Any]) -> Checkpoint:
+    """Collect the state after ``step`` steps."""
+    random = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        random["cuda"] = torch.cuda.get_rng_state()
+    tensors = {"model": learned_tensors(forecaster), "optimizer": optimizer_state(optimizer, forecaster), "random": random}
+    return Checkpoint(step=step, tensors=tensors, state=state)
+
+
+def restore_model(checkpoint: Checkpoint, forecaster: Forecaster) -> None:
+    """Put the model's tensors back, strictly.
+
+    Raises:
+        CheckpointError: A tensor is missing, superfluous or of another shape.
+    """
+    own, stored = learned_tensors(forecaster), checkpoint.tensors["model"]
+    missing, extra = sorted(set(own) - set(stored)), sorted(set(stored) - set(own))
+    resized = sorted(name for name in set(own) & set(stored) if own[name].shape != stored[name].shape)
+    for problem, names in (("lacks", missing), ("has no place for", extra), ("has another shape of", resized)):
+        if names:
+            subject = "the model" if problem == "has no place for" else "the checkpoint"
+            raise CheckpointError(
+                f"{subject} {problem} '{names[0]}'" + (f" and {len(names) - 1} more" if len(names) > 1 else ""),
+                help="use the spec and plug-in versions of the run, as its spec.json names them",
+            )
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(stored[name])
+
+
+def restore(checkpoint: Checkpoint, forecaster: Forecaster, optimizer: AdamW) -> None:
+    """Put model, optimiser and random states back."""
+    restore_model(checkpoint, forecaster)
+    load_optimizer_state(optimizer, forecaster, checkpoint.tensors["optimizer"])
+    torch.set_rng_state(checkpoint.tensors["random"]["cpu"])
+    if torch.cuda.is_available() and "cuda" in checkpoint.tensors["random"]:
+        torch.cuda.set_rng_state(checkpoint.tensors["random"]["cuda"])

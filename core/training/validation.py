@@ -1,0 +1,56 @@
+"""The score a model is selected by: error ÷ persistence on the validation split, averaged over the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unistd.core.data.normalization import Normalization
+from unistd.core.data.windows import Windows
+from unistd.core.forecaster import Forecaster, squared_error
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Normalised mean squared error of each task and of persistence; ``score`` is their mean ratio, lower is better."""
+
+    errors: Mapping[str, float]
+    persistence: Mapping[str, float]
+
+    @property
+    def score(self) -> float:
+        """Return the mean over tasks of error ÷ persistence; a task that never changes counts its plain error."""
+        ratios = [error / (self.persistence[task] or 1.0) for task, error in self.errors.items()]
+        return sum(ratios) / len(ratios)
+
+
+@torch.inference_mode()
+def validate(
+    forecaster: Forecaster, windows: Mapping[str, Windows], batches: Mapping[str, int], device: torch.device
+) -> Validation:
+    """Score ``forecaster`` on the validation windows of every task, ``batches[task]`` at a time."""
+    forecaster.eval()
+    errors, persistence = {}, {}
+    for task, own in windows.items():
+        normalization = cast(Normalization, forecaster.normalizations[task])
+        model, still, pixels = 0.0, 0.0, 0.0
+        for past, future in _batches(own, batches[task], device):
+            error, count = forecaster.squared_error(task, past, future)
+            last = normalization.normalize(past[:, -1:]).nan_to_num(0.0)
+            model += error.item()
+            still += squared_error(last.expand_as(future), normalization.normalize(future))[0].item()
+            pixels += count.item()
+        errors[task], persistence[task] = model / max(pixels, 1), still / max(pixels, 1)
+    forecaster.train()
+    return Validation(errors, persistence)
+
+
+def _batches(windows: Windows, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    for first in range(0, len(windows), batch):
+        past, future = windows.read(np.arange(first, min(first + batch, len(windows))))
+        yield past.to(device), future.to(device)

@@ -1,0 +1,136 @@
+"""What a plug-in declares: light data, no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from unistd.registry.slot import Choice, Slot
+
+Kind = Literal["backbone", "adapter", "router", "temporal", "head", "task", "metric"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+PLUGIN_API = 1
+
+
+class Config(BaseModel):
+    """Base of every component's options; the fields are the keyword arguments of the component's target."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
+
+
+class WindowConfig(Config):
+    """How many frames are seen and forecast."""
+
+    past: Annotated[int, Field(ge=1)]
+    """Input frames T."""
+    future: Annotated[int, Field(ge=1)]
+    """Forecast frames T'."""
+
+
+class TaskConfig(Config):
+    """What every task of a spec can say; a task's own options are added by its subclass."""
+
+    window: WindowConfig | None = None
+    """Frames seen and forecast; the task's own protocol by default."""
+    head: Annotated[Choice, Slot("head")] = Choice("conv")
+    """The task's way into the trunk and out of it."""
+    metrics: tuple[Annotated[Choice, Slot("metric")], ...] = (
+        Choice(kind="mse"),
+        Choice(kind="mae"),
+        Choice(kind="rmse"),
+    )
+    """Scores of the forecast; the per-pixel mean squared error ``mse`` is always among them."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Multiplies the task's share of the training steps."""
+    batch: Annotated[int, Field(ge=1)] | None = None
+    """Windows in a batch of this task; ``training.batch`` by default."""
+    store: Path | None = None
+    """Folder of the converted frames; by default one in the cache folder, named by the task and its options."""
+
+    @field_validator("metrics")
+    @classmethod
+    def _unique(cls, metrics: tuple[Choice, ...]) -> tuple[Choice, ...]:
+        names = [choice.kind.rpartition("/")[2] for choice in metrics]
+        for name in names:
+            if names.count(name) > 1:
+                raise PydanticCustomError("twice", "must be different, got '{name}' twice", {"name": name})
+        return metrics
+
+
+COMPOSER_FIELDS = frozenset(TaskConfig.model_fields)
+"""Fields of a task's config that the composer uses; the rest are keyword arguments of the task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One thing a plug-in offers.
+
+    Attributes:
+        kind: Which slot of a spec it fits.
+        name: Lower-case words joined by hyphens; the spec's ``kind:``.
+        config: Its options; importable without torch.
+        target: ``module:callable`` that builds it, imported only then; called with the options as keywords.
+        summary: One line for listings, schema and docs.
+        requires: Requirements such as ``h5py>=3.8``, checked before the import so that the hint is exact.
+    """
+
+    kind: Kind
+    name: str
+    config: type[Config]
+    target: str
+    summary: str
+    requires: tuple[str, ...] = ()
+
+    @property
+    def has_defaults(self) -> bool:
+        """Whether no option has to be given, so that the bare name is enough."""
+        return not any(field.is_required() for field in self.config.model_fields.values())
+
+    def options(self, config: BaseModel) -> dict[str, Any]:
+        """Return the keyword arguments of ``target`` that ``config`` holds."""
+        skip = COMPOSER_FIELDS if isinstance(config, TaskConfig) else frozenset()
+        return {name: getattr(config, name) for name in type(config).model_fields if name not in skip}
+
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def check_declaration(component: Any) -> str:
+    """Return what is wrong with a declaration, or an empty string."""
+    if not isinstance(component, Component):
+        return f"'{component!r}' is not a Component"
+    who = f"{component.kind} '{component.name}'"
+    if component.kind not in KINDS:
+        return f"'{component.name}' is of unknown kind '{component.kind}'; kinds: {', '.join(KINDS)}"
+    if not _NAME.fullmatch(component.name):
+        return f"{who} must be named by lower-case words joined by hyphens"
+    if not _TARGET.fullmatch(component.target):
+        return f"{who} has target '{component.target}', which is not 'module:callable'"
+    if not component.summary or "\n" in component.summary:
+        return f"{who} needs a summary of one line"
+    base = TaskConfig if component.kind == "task" else Config
+    config: Any = component.config
+    if not (isinstance(config, type) and issubclass(config, base)):
+        return f"{who} has a config that is no subclass of {base.__name__}"
+    if "kind" in config.model_fields:
+        return f"{who} has an option named 'kind', which is the key of its own name"
+    return _bad_requirement(who, component.requires)
+
+
+def _bad_requirement(who: str, requires: Iterable[str]) -> str:
+    for text in requires:
+        try:
+            Requirement(text)
+        except InvalidRequirement as error:
+            return f"{who} has requirement '{text}', which is no valid one: {str(error).splitlines()[0]}"
+    return ""

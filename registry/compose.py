@@ -1,0 +1,150 @@
+"""From a spec to the parts of a run: tasks, stores, the model, its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import torch
+
+from unistd.core.data.normalization import Normalization
+from unistd.core.data.prepare import prepare
+from unistd.core.data.schedule import JointSchedule
+from unistd.core.data.store import Store
+from unistd.core.data.store_place import default_store
+from unistd.core.data.windows import Windows
+from unistd.core.forecaster import Forecaster
+from unistd.core.metric import Metric
+from unistd.core.model import UnifiedModel
+from unistd.core.task import Split, Task, Window
+from unistd.registry.component import TaskConfig
+from unistd.registry.registry import Registry
+from unistd.registry.slot import Choice
+from unistd.registry.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class ComposedTask:
+    """One task of a spec: its options, the task itself and the window in force."""
+
+    name: str
+    choice: Choice
+    config: TaskConfig
+    task: Task
+    window: Window
+
+    @property
+    def unit(self) -> str:
+        """Return the unit of the channels, or all of them where they differ."""
+        return ", ".join(dict.fromkeys(channel.unit for channel in self.task.card.channels))
+
+
+def compose_tasks(spec: RunSpec, registry: Registry) -> dict[str, ComposedTask]:
+    """Build every task of ``spec``; no file is read."""
+    composed = {}
+    for name, choice in spec.tasks.items():
+        config = cast(TaskConfig, choice.config)
+        task: Task = registry.factory("task", choice)()
+        asked = config.window
+        window = Window(past=asked.past, future=asked.future) if asked else task.card.window
+        composed[name] = ComposedTask(name, choice, config, task, window)
+    return composed
+
+
+def compose_model(spec: RunSpec, registry: Registry) -> UnifiedModel:
+    """Build the model of ``spec`` with first weights that depend on ``spec.seed`` alone; no file of a task is read."""
+    tasks = compose_tasks(spec, registry)
+    parts = spec.model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed)
+        backbone = registry.factory("backbone", parts.backbone)()
+        heads = {}
+        for name, own in tasks.items():
+            channels = len(own.task.card.channels)
+            heads[name] = registry.factory("head", own.config.head)(
+                past=own.window.past,
+                future=own.window.future,
+                channels_in=channels,
+                channels_out=channels,
+                trunk_width=backbone.width,
+            )
+        router = registry.factory("router", parts.router)
+        adapter = partial(registry.factory("adapter", parts.adapter), router=router)
+        return UnifiedModel(backbone, heads, adapter=adapter, temporal=registry.factory("temporal", parts.temporal))
+
+
+def compose_forecaster(spec: RunSpec, registry: Registry, stores: Mapping[str, Store]) -> Forecaster:
+    """Build the model of ``spec`` with the normalisation of every task's store."""
+    normalizations = {
+        name: Normalization(torch.as_tensor(store.offset), torch.as_tensor(store.scale)) for name, store in stores.items()
+    }
+    return Forecaster(compose_model(spec, registry), normalizations)
+
+
+def open_stores(
+    tasks: Mapping[str, ComposedTask], report: Callable[[str, int, int], None] | None = None
+) -> dict[str, Store]:
+    """Open every task's store, converting the raw files first where there is none yet.
+
+    Args:
+        tasks: The tasks of a spec.
+        report: Called with task, frames done and frames in all while one is converted.
+
+    Raises:
+        DataError: Raw files or a store are missing, damaged or not the task's.
+    """
+    stores = {}
+    for name, own in tasks.items():
+        path = own.config.store or default_store(own.choice.kind.replace("/", "-"), _fingerprint(own))
+        if path.exists():
+            stores[name] = Store.open(path, own.task.card)
+        else:
+            stores[name] = prepare(own.task, path, report=partial(report, name) if report else None)
+    return stores
+
+
+def _fingerprint(own: ComposedTask) -> dict[str, Any]:
+    composers = set(TaskConfig.model_fields)
+    return {"version": own.task.card.version, **own.config.model_dump(mode="json", exclude=composers)}
+
+
+def open_windows(tasks: Mapping[str, ComposedTask], stores: Mapping[str, Store], split: Split) -> dict[str, Windows]:
+    """List the windows of ``split`` of every task.
+
+    Raises:
+        DataError: A task has none.
+    """
+    return {name: Windows(stores[name], split, own.window.past, own.window.future) for name, own in tasks.items()}
+
+
+def compose_schedule(spec: RunSpec, tasks: Mapping[str, ComposedTask], windows: Mapping[str, Windows]) -> JointSchedule:
+    """Decide which task and which windows every step of the run draws."""
+    return JointSchedule(
+        {name: len(own) for name, own in windows.items()},
+        weights={name: own.config.weight for name, own in tasks.items()},
+        sampling=spec.training.sampling,
+        steps=spec.training.steps,
+        seed=spec.seed,
+        batches=batches(spec, tasks),
+    )
+
+
+def batches(spec: RunSpec, tasks: Mapping[str, ComposedTask]) -> dict[str, int]:
+    """Return how many windows a batch of each task has."""
+    return {name: own.config.batch or spec.training.batch for name, own in tasks.items()}
+
+
+def compose_metrics(own: ComposedTask, registry: Registry) -> dict[str, Metric]:
+    """Build the metrics of a task, ``mse`` always among them."""
+    bounds = own.task.card.value_range
+    chosen = {choice.kind.rpartition("/")[2]: choice for choice in own.config.metrics}
+    if "mse" not in chosen:
+        chosen = {"mse": registry.choose("metric", "mse"), **chosen}
+    return {
+        name: registry.factory("metric", choice)(
+            leads=own.window.future, unit=own.unit, data_range=bounds[1] - bounds[0] if bounds else None
+        )
+        for name, choice in chosen.items()
+    }

@@ -1,0 +1,146 @@
+"""One run: its spec, tasks, stores, model and folder, composed from a spec or opened from what a run left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unistd import __version__
+from unistd.core.data.store import Store
+from unistd.core.errors import CheckpointError, UsageError
+from unistd.core.forecaster import Forecaster
+from unistd.core.training.checkpoint import Checkpoint
+from unistd.core.training.run_folder import RunFolder
+from unistd.core.training.state import restore_model, trunk_is_frozen
+from unistd.core.training.trunk_file import load_trunk, save_trunk, trunk_digest
+from unistd.registry.compose import ComposedTask, compose_forecaster, compose_tasks, open_stores
+from unistd.registry.registry import Registry
+from unistd.registry.spec import RunSpec, load_resolved
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class JointRun:
+    """Everything a run is made of; ``record`` is what its ``spec.json`` says."""
+
+    spec: RunSpec
+    registry: Registry
+    tasks: dict[str, ComposedTask]
+    stores: dict[str, Store]
+    forecaster: Forecaster
+    folder: RunFolder
+    record: dict[str, Any]
+
+    @classmethod
+    def compose(cls, spec: RunSpec, registry: Registry, report: Report | None = None) -> JointRun:
+        """Build the run of ``spec``: convert raw files where needed, build the model; writes nothing to the run's folder."""
+        tasks = compose_tasks(spec, registry)
+        stores = open_stores(tasks, report)
+        forecaster = compose_forecaster(spec, registry, stores)
+        record = {
+            "spec": spec.dump(),
+            "unistd": __version__,
+            "plugins": registry.versions(spec),
+            "stores": {name: {"path": str(store.path), "digest": store.digest} for name, store in stores.items()},
+            "trunk": trunk_digest(forecaster.model.trunk_parameters()),
+        }
+        return cls(spec, registry, tasks, stores, forecaster, RunFolder(spec.output), record)
+
+    @classmethod
+    def open(cls, path: Path, registry: Registry, which: str = "best") -> tuple[JointRun, Checkpoint]:
+        """Rebuild the run in ``path`` with the weights of its ``best`` or ``last`` checkpoint.
+
+        Raises:
+            UsageError: ``path`` is no run folder, or has no checkpoint yet.
+            CheckpointError: A file is damaged, or the stores are not the ones it was trained on.
+        """
+        folder = RunFolder(path)
+        record = folder.read_record()
+        spec = load_resolved(record["spec"], registry, folder.path / "spec.json")
+        tasks = compose_tasks(spec, registry)
+        stores = open_stores(tasks)
+        _same_stores(record, stores)
+        run = cls(spec, registry, tasks, stores, compose_forecaster(_offline(spec), registry, stores), folder, record)
+        return run, run.load(which)
+
+    def start(self) -> None:
+        """Make the run's folder, with the record and a frozen trunk's weights.
+
+        Raises:
+            UsageError: The folder holds something already.
+        """
+        self.folder.create(self.record)
+        if trunk_is_frozen(self.forecaster):
+            save_trunk(self._trunk_file, self.forecaster.model.trunk_parameters())
+
+    def resume(self) -> Checkpoint | None:
+        """Check that the folder is of this very run, and return its last checkpoint, ``None`` before the first.
+
+        Raises:
+            UsageError: The folder's spec is another one.
+            CheckpointError: The stores or the trunk are others, or the checkpoint is damaged.
+        """
+        record = self.folder.read_record()
+        theirs, ours = _flat(record["spec"]), _flat(self.record["spec"])
+        changed = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
+        if changed:
+            raise UsageError(
+                f"the run in '{self.folder.path}' was started with another spec: '{changed[0]}' was"
+                f" {theirs.get(changed[0])!r}, is {ours.get(changed[0])!r}" + _more(changed),
+                help="resume with the spec it was started with, or choose another output",
+            )
+        _same_stores(record, self.stores)
+        if trunk_is_frozen(self.forecaster):
+            if not self._trunk_file.exists():  # killed between the record and the trunk
+                save_trunk(self._trunk_file, self.forecaster.model.trunk_parameters())
+            load_trunk(self._trunk_file, self.forecaster.model.trunk_parameters(), record["trunk"])
+        last = self.folder.checkpoints.find("last")
+        return self.folder.checkpoints.load(last) if last else None
+
+    def load(self, which: str) -> Checkpoint:
+        """Put the weights of the ``best`` or ``last`` checkpoint into the model."""
+        found = self.folder.checkpoints.find(which)
+        if found is None:
+            raise UsageError(f"the run in '{self.folder.path}' has no checkpoint yet", help="unistd train SPEC --resume")
+        checkpoint = self.folder.checkpoints.load(found)
+        if trunk_is_frozen(self.forecaster):
+            load_trunk(self._trunk_file, self.forecaster.model.trunk_parameters(), self.record["trunk"])
+        restore_model(checkpoint, self.forecaster)
+        return checkpoint
+
+    @property
+    def _trunk_file(self) -> Path:
+        return self.folder.path / "checkpoints" / "trunk.safetensors"
+
+
+def _offline(spec: RunSpec) -> RunSpec:
+    """Ask for no pre-trained weights: the run has its own, and the machine may have no network."""
+    chosen = spec.model.backbone
+    if chosen.config is None or not getattr(chosen.config, "pretrained", False):
+        return spec
+    backbone = type(chosen)(chosen.kind, chosen.config.model_copy(update={"pretrained": False}))
+    return spec.model_copy(update={"model": spec.model.model_copy(update={"backbone": backbone})})
+
+
+def _same_stores(record: dict[str, Any], stores: dict[str, Store]) -> None:
+    for name, store in stores.items():
+        known = record["stores"].get(name, {}).get("digest")
+        if known != store.digest:
+            raise CheckpointError(
+                f"the store of task '{name}' is not the one this run was trained on",
+                where=str(store.path),
+                help="put the old store back, or start a new run",
+            )
+
+
+def _flat(tree: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict) or not tree:
+        return {path: tree}
+    return {key: value for name, own in tree.items() for key, value in _flat(own, f"{path}.{name}".lstrip(".")).items()}
+
+
+def _more(changed: list[str]) -> str:
+    return f", and {len(changed) - 1} more ({', '.join(changed[1:4])})" if len(changed) > 1 else ""

@@ -1,0 +1,98 @@
+"""The spec of a run, as a user writes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
+
+from unistd.core.training.settings import TrainingSettings
+from unistd.registry.component import Config, Kind, TaskConfig
+from unistd.registry.slot import Choice, Slot
+
+_TASK_NAME = "^[a-z0-9][a-z0-9_-]*$"
+
+
+_TASKS = Field(min_length=1, json_schema_extra={"propertyNames": {"pattern": _TASK_NAME}})
+
+
+def _task_name(name: str) -> str:
+    if not re.fullmatch(_TASK_NAME, name):
+        template = "must be lower-case letters, digits, '-' and '_', got '{name}'"
+        raise PydanticCustomError("task_name", template, {"name": name})
+    return name
+
+
+TaskName = Annotated[str, AfterValidator(_task_name)]
+
+
+class PluginsSpec(Config):
+    """Plug-ins the spec cannot do without."""
+
+    require: tuple[str, ...] = ()
+    """Requirements such as ``unistd-h36m>=0.2``, checked before everything else."""
+
+    @field_validator("require")
+    @classmethod
+    def _parse(cls, require: tuple[str, ...]) -> tuple[str, ...]:
+        for text in require:
+            try:
+                Requirement(text)
+            except InvalidRequirement as error:
+                template = "must hold requirements such as 'unistd-rain>=0.2', got '{text}'"
+                raise PydanticCustomError("requirement", template, {"text": text}) from error
+        return require
+
+
+class ModelSpec(Config):
+    """The parts all tasks share."""
+
+    backbone: Annotated[Choice, Slot("backbone")]
+    """The trunk."""
+    adapter: Annotated[Choice, Slot("adapter")] = Choice("ra-moe")
+    """What learns beside the trunk's linear maps; ``none`` for nothing."""
+    router: Annotated[Choice, Slot("router")] = Choice("softmax")
+    """How an adapter's experts are weighted."""
+    temporal: Annotated[Choice, Slot("temporal")] = Choice("zero-mlp")
+    """The temporal module of each block; ``none`` for nothing."""
+
+
+class RunSpec(Config):
+    """One joint run: a model, its tasks, and how they are trained."""
+
+    version: Literal[1] = 1
+    """Version of the spec format."""
+    name: Annotated[str, StringConstraints(min_length=1)]
+    """The run's name in logs and reports."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Seed of everything random."""
+    plugins: PluginsSpec = PluginsSpec()
+    """Plug-ins the spec cannot do without."""
+    model: ModelSpec
+    """The shared parts."""
+    tasks: Annotated[dict[TaskName, Annotated[Choice, Slot("task")]], _TASKS]
+    """The tasks by names of the user's choice."""
+    training: TrainingSettings = TrainingSettings()
+    """The joint training run."""
+    output: Path
+    """The run's folder."""
+
+    def dump(self) -> dict[str, Any]:
+        """Return the resolved spec as plain data, ``kind`` beside options; ``load_resolved`` turns it back."""
+        return self.model_dump(mode="json")
+
+    def choices(self) -> Iterator[tuple[Kind, Choice]]:
+        """Give every component the spec uses, with its kind."""
+        parts = self.model
+        yield from (("backbone", parts.backbone), ("adapter", parts.adapter), ("router", parts.router))
+        yield "temporal", parts.temporal
+        for choice in self.tasks.values():
+            config = cast(TaskConfig, choice.config)
+            yield "task", choice
+            yield "head", config.head
+            yield from (("metric", metric) for metric in config.metrics)

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from unistd.core.data.batches import BatchReader
+from unistd.core.data.memory import available_memory
+from unistd.core.data.prepare import prepare
+from unistd.core.data.schedule import JointSchedule
+from unistd.core.data.windows import Windows
+from unistd.core.errors import UsageError
+from unistd.core.training.settings import Uniform
+
+
+@pytest.fixture
+def windows(tiny, tmp_path):
+    longer = [tiny.sequence(split, split, count=40, seed=9) for split in ("train", "val", "test")]
+    stores = {"a": prepare(tiny(tiny.three()), tmp_path / "a.zarr"), "b": prepare(tiny(longer), tmp_path / "b.zarr")}
+    return {"a": Windows(stores["a"], "train", 3, 2), "b": Windows(stores["b"], "train", 4, 1)}
+
+
+def schedule(windows, batch=4):
+    tasks = dict.fromkeys(windows, 1.0)
+    sizes = {task: len(own) for task, own in windows.items()}
+    batches = dict.fromkeys(windows, batch)
+    return JointSchedule(sizes, weights=tasks, sampling=Uniform(), steps=20, seed=3, batches=batches)
+
+
+@pytest.mark.parametrize("cache", ["auto", "never"])
+def test_a_batch_is_what_the_schedule_draws(windows, cache):
+    made = schedule(windows)
+    reader = BatchReader(windows, made, cache=cache)
+    assert [own.store.held for own in windows.values()] == [cache == "auto"] * 2
+    for step in (19, 0, 7):
+        batch = reader.read(step)
+        own = windows[made.task(step)]
+        assert batch.task == made.task(step)
+        np.testing.assert_array_equal(batch.starts, own.starts[made.indices(step)])
+        for i, start in enumerate(batch.starts.tolist()):
+            np.testing.assert_array_equal(batch.past[i], own.store.read(start, start + own.past))
+            np.testing.assert_array_equal(
+                batch.future[i], own.store.read(start + own.past, start + own.past + own.future)
+            )
+
+
+def test_processes_read_the_parts_of_one_batch(windows):
+    made = schedule(windows)
+    whole = BatchReader(windows, made).read(5)
+    parts = [BatchReader(windows, made, process, 2).read(5) for process in range(2)]
+    np.testing.assert_array_equal(np.concatenate([part.past for part in parts]), whole.past)
+    np.testing.assert_array_equal(np.concatenate([part.starts for part in parts]), whole.starts)
+
+
+def test_memory_holds_the_smallest_stores_that_fit_into_half_of_it(windows, monkeypatch):
+    small = windows["a"].store.nbytes
+    monkeypatch.setattr("unistd.core.data.batches.available_memory", lambda: 2 * small + 10)
+    BatchReader(windows, schedule(windows))
+    assert {task: own.store.held for task, own in windows.items()} == {"a": True, "b": False}
+
+
+def test_processes_share_the_memory(windows, monkeypatch):
+    monkeypatch.setattr("unistd.core.data.batches.available_memory", lambda: 2 * windows["a"].store.nbytes)
+    BatchReader(windows, schedule(windows), 0, 2)
+    assert not windows["a"].store.held
+
+
+def test_a_schedule_of_other_windows_is_refused(windows):
+    made = schedule({"a": windows["a"]})
+    with pytest.raises(UsageError, match="the schedule was made for '{'a': 16}' windows, these are {'a': 16, 'b': 36}"):
+        BatchReader(windows, made)
+
+
+def test_processes_that_cannot_share_a_batch_are_refused_before_the_first_step(windows):
+    with pytest.raises(UsageError, match="batch '4' of task 'a' cannot be divided evenly over 3 processes"):
+        BatchReader(windows, schedule(windows), 0, 3)
+
+
+def test_available_memory_is_the_lesser_of_machine_and_container(tmp_path):
+    info = tmp_path / "meminfo"
+    info.write_text("MemTotal:  9000 kB\nMemAvailable:  4000 kB\n")
+    assert available_memory(tmp_path, info) == 4000 * 1024
+    (tmp_path / "memory.current").write_text("1000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available_memory(tmp_path, info) == 4000 * 1024
+    (tmp_path / "memory.max").write_text("3000\n")
+    assert available_memory(tmp_path, info) == 2000
+    assert available_memory(tmp_path / "none", tmp_path / "none") > 0

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from unistd.core.errors import UsageError
+from unistd.plugins.head_conv.conv_head import ConvHead
+
+
+def head(**changes) -> ConvHead:
+    torch.manual_seed(0)
+    return ConvHead(**{"past": 3, "future": 5, "channels_in": 2, "channels_out": 2, "trunk_width": 20, "width": 8, "stride": 4} | changes)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4, 8])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 3), (16, 12)])
+def test_any_size_comes_back(stride, size):
+    module = head(stride=stride)
+    encoded = module.encode(torch.randn(2, 3, 2, *size))
+    rows, columns = encoded.grid
+    assert (rows, columns) == (-(-size[0] // stride), -(-size[1] // stride))
+    assert encoded.tokens.shape == (2, rows * columns, 20)
+    assert module.decode(encoded).shape == (2, 5, 2, *size)
+
+
+def test_starts_as_persistence():
+    x = torch.randn(2, 3, 2, 7, 5)
+    module = head()
+    assert torch.equal(module.decode(module.encode(x)), x[:, -1:].expand(-1, 5, -1, -1, -1))
+
+
+def test_without_a_last_frame_it_starts_at_zero():
+    module = head(channels_out=3)
+    assert torch.equal(module.decode(module.encode(torch.randn(1, 3, 2, 6, 6))), torch.zeros(1, 5, 3, 6, 6))
+    same = head(residual="none")
+    assert torch.equal(same.decode(same.encode(torch.randn(1, 3, 2, 6, 6))), torch.zeros(1, 5, 2, 6, 6))
+
+
+def test_tokens_are_laid_row_by_row():
+    module = head(stride=1, past=1, future=1)
+    x = torch.zeros(1, 1, 2, 9, 40)
+    x[..., 5, 30] = 100.0
+    changed = (module.encode(x).tokens - module.encode(torch.zeros_like(x)).tokens).abs().sum(-1)[0]
+    row, column = divmod(int(changed.argmax()), 40)
+    assert abs(row - 5) <= 2  # three 3×3 convolutions reach this far
+    assert abs(column - 30) <= 2
+
+
+def test_the_trunk_reaches_the_forecast():
+    module = head()
+    torch.nn.init.normal_(module.read_out.weight)
+    encoded = module.encode(torch.randn(1, 3, 2, 8, 8))
+    other = encoded._replace(tokens=encoded.tokens + torch.randn_like(encoded.tokens))
+    assert (module.decode(encoded) - module.decode(other)).abs().max() > 1e-3
+
+
+def test_relative_to_the_last_frame_needs_equal_channels():
+    with pytest.raises(UsageError, match=r"residual 'last-frame' needs as many channels out as in, got 2 in and 3 out"):
+        head(channels_out=3, residual="last-frame")
