@@ -16,6 +16,7 @@ class LinkTree(BuildHookInterface):
     """Rebuild ``.dev/unistd`` so that one static ``.pth`` line serves Python, mypy and pyright."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+        """Make the links, for an editable install only."""
         if version != "editable":
             return
         root = Path(self.root)
@@ -24,4 +25,5 @@ class LinkTree(BuildHookInterface):
         tree.mkdir(parents=True)
         facade = [path for path in (root / "src" / "unistd").iterdir() if path.is_file()]
         for target in [*facade, *(root / name for name in FOLDERS)]:
-            os.symlink(os.path.relpath(target, tree), tree / target.name, target_is_directory=target.is_dir())
+            link = tree / target.name
+            link.symlink_to(os.path.relpath(target, tree), target_is_directory=target.is_dir())

@@ -10,7 +10,7 @@ import torch
 from unistd.core.data.windows import Windows
 from unistd.core.figures.animation import forecast_gif
 from unistd.core.figures.strip import strip_png
-from unistd.core.figures.style import Origin
+from unistd.core.figures.style import upwards
 from unistd.registry.joint_run import JointRun
 
 
@@ -22,8 +22,7 @@ def draw_window(run: JointRun, name: str, windows: Windows, folder: Path) -> lis
     never_seen = past.isnan().all(dim=1, keepdim=True)  # sea, land, outside the radar: nothing is claimed of it
     frames = [own[0].numpy() for own in (past, future, forecast.masked_fill(never_seen, torch.nan))]
     store = run.stores[name]
-    upwards = store.y is not None and len(store.y[0]) > 1 and store.y[0][0] < store.y[0][-1]
-    origin: Origin = "lower" if upwards else "upper"
+    origin = upwards(store.y)
     folder.mkdir(parents=True, exist_ok=True)
     strip, gif = folder / f"{name}.png", folder / f"{name}.gif"
     strip_png(strip, frames[0], frames[1], frames[2], store.card, origin=origin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,27 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from unistd.core.errors import UsageError
+from unistd.cli.options import as_json
+from unistd.core.data.windows import Windows
+from unistd.core.errors import ModelError, UsageError
 from unistd.core.evaluation.baselines import baselines
-from unistd.core.evaluation.evaluate import evaluate as score
+from unistd.core.evaluation.evaluate import evaluate as evaluate_windows
 from unistd.core.evaluation.report import results_table, task_record
 from unistd.core.task import SPLITS, Split
-from unistd.registry.compose import batches, compose_metrics, open_windows
+from unistd.registry.compose import batches, open_windows
 from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
+from unistd.registry.scoring import compose_scoring
 
 
 @click.command(epilog="Example: unistd evaluate runs/quickstart --json")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--task", "names", multiple=True, help="Only this task; may be repeated. All of them by default.")
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True, help="Which windows are scored.")
-@click.option("--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, as in metrics.json, rather than a table.")
+@click.option(
+    "--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights."
+)
+@as_json
 def evaluate(run: Path, names: tuple[str, ...], split: Split, checkpoint: str, *, as_json: bool) -> None:
     """Score the run in folder RUN on every window of a split, in the data's units."""
     console = Console(stderr=True)
@@ -36,11 +42,16 @@ def evaluate(run: Path, names: tuple[str, ...], split: Split, checkpoint: str, *
     if as_json:
         click.echo(json.dumps(records, indent=2))
     else:
-        Console().print(results_table(records["tasks"]))
+        Console().print(results_table(records["tasks"], split))
 
 
 def evaluate_run(
-    run: JointRun, step: int, split: Split, console: Console, names: Sequence[str] = (), device: torch.device | None = None
+    run: JointRun,
+    step: int,
+    split: Split,
+    console: Console,
+    names: Sequence[str] = (),
+    device: torch.device | None = None,
 ) -> dict[str, Any]:
     """Score the weights in ``run``, taken after ``step`` steps, on ``split``; returns what ``metrics.json`` holds.
 
@@ -67,16 +78,21 @@ def known_task(run: JointRun, name: str) -> None:
         UsageError: It is none.
     """
     if name not in run.tasks:
-        raise UsageError(f"the run has no task '{name}'", where=str(run.folder.path), help=f"it has {', '.join(run.tasks)}")
+        raise UsageError(
+            f"the run has no task '{name}'", where=str(run.folder.path), help=f"it has {', '.join(run.tasks)}"
+        )
 
 
-def _task(run: JointRun, name: str, windows: Any, batch: int, device: torch.device) -> dict[str, Any]:
-    own = run.tasks[name]
-    metrics = compose_metrics(own, run.registry)
+def _task(run: JointRun, name: str, windows: Windows, batch: int, device: torch.device) -> dict[str, Any]:
+    scoring = compose_scoring(run.tasks[name], run.stores[name], run.registry)
     references = baselines(windows)
-    model = score(windows, lambda past, _: run.forecaster.forecast(name, past), metrics, batch=batch, device=device)
-    others = {
-        reference: score(windows, forecast, metrics, batch=batch, device=device)
-        for reference, forecast in references.forecasts.items()
-    }
-    return task_record(model, others, references.left_out, metrics, unit=own.unit, windows=len(windows))
+    score = partial(evaluate_windows, windows, metrics=scoring.metrics, views=scoring.views, batch=batch, device=device)
+    model = score(lambda past, _: run.forecaster.forecast(name, past))
+    for metric, (value, _) in model.items():
+        if not value.isfinite():
+            raise ModelError(
+                f"the forecast of task '{name}' gives a '{metric}' of {value.item()}: it is not finite everywhere"
+            )
+    others = {reference: score(forecast) for reference, forecast in references.forecasts.items()}
+    unit = run.tasks[name].unit
+    return task_record(model, others, references.left_out, scoring.metrics, unit=unit, windows=len(windows))

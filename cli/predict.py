@@ -25,7 +25,9 @@ from unistd.registry.registry import Registry
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The zarr folder to write.")
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True, help="Windows to forecast.")
 @click.option("--latest", is_flag=True, help="Forecast what comes after the last frames instead; there is no truth.")
-@click.option("--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights.")
+@click.option(
+    "--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights."
+)
 def predict(run: Path, name: str, out: Path, split: Split, checkpoint: str, *, latest: bool) -> None:
     """Write forecasts of one task, made by the run in folder RUN, with coordinates and units.
 

@@ -33,9 +33,9 @@ def show(spec: Path, overrides: tuple[str, ...], *, model: bool) -> None:
 
 def _parameters(spec: RunSpec, registry: Registry) -> str:
     from unistd.core.model import count_parameters
-    from unistd.registry.compose import compose_model
+    from unistd.registry.compose import compose_model, without_download
 
-    model = compose_model(spec, registry)
+    model = compose_model(without_download(spec), registry)
     trunk = [(p.numel(), p.requires_grad) for p in model.trunk_parameters().values()]
     parts = {"trunk": (sum(n for n, _ in trunk), sum(n for n, learns in trunk if learns))}
     backbone = count_parameters(model.backbone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import click
 from lightning_fabric import Fabric
@@ -14,6 +15,7 @@ from rich.table import Table
 from unistd.cli.conversion import showing_conversion
 from unistd.cli.drawing import draw_window
 from unistd.cli.evaluate import evaluate_run
+from unistd.cli.options import SpecPath, overrides
 from unistd.core.data.batches import BatchReader
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.data.windows import Windows
@@ -30,12 +32,12 @@ from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
 from unistd.registry.spec import load_spec
 
-PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
+PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
 @click.command(epilog="Example: unistd train examples/quickstart.yaml -o training.steps=60")
-@click.argument("spec", type=click.Path(path_type=Path))
-@click.option("-o", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the spec, such as seed=3.")
+@click.argument("spec", type=SpecPath)
+@overrides
 @click.option("--resume", is_flag=True, help="Go on with the run in the spec's output folder.")
 @click.option("--dry-run", is_flag=True, help="Convert data, build the model, show the plan; train nothing.")
 def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool) -> None:
@@ -52,10 +54,14 @@ def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool
     show_plan(run, schedule, console)
     if dry_run:
         return
-    outcome = _fit(run, BatchReader(training, schedule, cache=wanted.training.cache), validation, console, resume=resume)
+    outcome = _fit(
+        run, BatchReader(training, schedule, cache=wanted.training.cache), validation, console, resume=resume
+    )
     if outcome.stopped_by:
         again = " ".join(["unistd", "train", str(spec), *(f"-o {override}" for override in overrides), "--resume"])
-        console.print(f"stopped by {outcome.stopped_by} after step {outcome.step}, all of it saved; go on with", highlight=False)
+        console.print(
+            f"stopped by {outcome.stopped_by} after step {outcome.step}, all of it saved; go on with", highlight=False
+        )
         console.print(f"  {again}", highlight=False, soft_wrap=True)
         return
     _score(run, console)
@@ -95,7 +101,9 @@ def _score(run: JointRun, console: Console) -> None:
 def show_plan(run: JointRun, schedule: JointSchedule, console: Console) -> None:
     """Print what will be trained on what: parameters, and each task's shapes, windows, samples and passes."""
     total, learning = count_parameters(run.forecaster)
-    table = Table(title=f"{run.spec.name}: {total:,} parameters, {learning:,} learn", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(
+        title=f"{run.spec.name}: {total:,} parameters, {learning:,} learn", title_justify="left", box=SIMPLE_HEAD
+    )
     for column in ("task", "C×H×W", "T→T'", "windows", "batch", "samples", "epochs"):
         table.add_column(column, justify="left" if column == "task" else "right")
     for name, seen in schedule.progress(run.spec.training.steps).items():

@@ -51,4 +51,5 @@ class AdaptedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x`` (..., D) to (..., O)."""
-        return self.linear(x) + self.adapter(x)
+        output: Tensor = self.linear(x) + self.adapter(x)
+        return output

@@ -6,14 +6,14 @@ from __future__ import annotations
 class UnistdError(Exception):
     """Root of every error unistd raises on purpose.
 
-    ``message`` says what is wrong with the offending value in single quotes, ``where`` is ``file:line:col``, a path or a
-    plug-in with its version, ``help`` is the next command or the nearest valid value. ``exit_code`` is what the
+    ``message`` says what is wrong with the offending value in single quotes, ``where`` is ``file:line:col``, a path
+    or a plug-in with its version, ``help`` is the next command or the nearest valid value. ``exit_code`` is what the
     command line leaves with: 1 the run failed, 2 spec or usage, 3 plug-in or environment.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, where: str = "", help: str = "") -> None:  # noqa: A002
+    def __init__(self, message: str, *, where: str = "", help: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.where = where

@@ -36,4 +36,6 @@ class TaskHead(nn.Module, ABC):
 
 
 HeadFactory = Callable[..., TaskHead]
-"""Makes a head from the keywords ``past`` T, ``future`` T', ``channels_in`` C, ``channels_out`` C' and ``trunk_width`` D."""
+"""Makes a head from the keywords ``past`` T, ``future`` T', ``channels_in`` C, ``channels_out`` C' and
+``trunk_width`` D.
+"""

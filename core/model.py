@@ -52,7 +52,9 @@ class UnifiedModel(nn.Module):
         sites = {site.name: site for site in [*self.backbone.sites(), *self._temporal_sites()]}
         for name, module in adapter(list(sites.values())).items():
             if name not in sites:
-                raise ModelError(f"an adapter was made for '{name}', which is no site of the trunk", help=", ".join(sites))
+                raise ModelError(
+                    f"an adapter was made for '{name}', which is no site of the trunk", help=", ".join(sites)
+                )
             linear = cast(nn.Linear, self.backbone.get_submodule(name))
             self.backbone.set_submodule(name, AdaptedLinear(linear, module))
 

@@ -14,8 +14,8 @@ from torch.nn import functional
 class Router(nn.Module, ABC):
     """Weights of E experts for a token: a linear map to scores, then a gate whose rows sum to 1 (method §3).
 
-    The linear part is held as plain ``weight`` (F, D) and ``bias`` (F) so that an adapter can fold it into its own first
-    product; F is E unless a router wants more features per token.
+    The linear part is held as plain ``weight`` (F, D) and ``bias`` (F) so that an adapter can fold it into its own
+    first product; F is E unless a router wants more features per token.
     """
 
     def __init__(self, width: int, experts: int, features: int | None = None) -> None:

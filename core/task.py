@@ -50,11 +50,13 @@ class TaskCard:
         channels: In the order of the channel axis.
         step: Count and unit of the time between frames: ``s`` ``m`` ``h`` ``D`` ``M`` (numpy's letters) or ``ms``.
         window: The protocol's own T and T'; a spec may ask for others.
-        missing: ``error`` if the protocol promises complete frames, ``mask`` if missing pixels (NaN, or ``fill_value`` in the
-            raw type) take no part in loss and metrics.
-        normalization: ``standard`` (mean and deviation of the training split) or ``range`` (``value_range`` onto [0, 1]).
+        missing: ``error`` if the protocol promises complete frames, ``mask`` if missing pixels (NaN, or
+            ``fill_value`` in the raw type) take no part in loss and metrics.
+        normalization: ``standard`` (mean and deviation of the training split) or ``range`` (``value_range`` onto [0,
+            1]).
         value_range: Smallest and largest value in physical units; PSNR and SSIM need it, ``None`` for unbounded data.
-        scale_factor, add_offset, fill_value: physical = stored · scale_factor + add_offset, except fill_value (CF convention).
+        scale_factor, add_offset, fill_value: physical = stored · scale_factor + add_offset, except fill_value (CF
+            convention).
         cycles: Periods of the data, shortest first.
         source, licence: Where the raw files come from and on what terms.
     """
@@ -85,7 +87,8 @@ class FrameSequence:
         frames: (time, channel, y, x) in the source's own type; a lazy dask array where it does not fit memory.
         times: (time,) datetime64; windows never cross a place where the step differs from the card's.
         split: The split of the whole sequence, or (time,) one name per frame.
-        y, x: Coordinates (H,) and (W,) of the grid with their attributes (``units``, ``standard_name``), when it has any.
+        y, x: Coordinates (H,) and (W,) of the grid with their attributes (``units``, ``standard_name``), when it has
+            any.
         files: Raw files it was read from; their checksums are kept in the store.
     """
 

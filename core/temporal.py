@@ -11,7 +11,9 @@ from unistd.core.adapter import Site
 
 
 class TemporalModule(nn.Module, ABC):
-    """Maps tokens (B, N, D), whose features carry time, to (B, N, D); identity at initialisation, to the bit (method §4)."""
+    """Maps tokens (B, N, D), whose features carry time, to (B, N, D); identity at initialisation, to the bit
+    (method §4).
+    """
 
     @abstractmethod
     def forward(self, tokens: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from unistd.core.data.store import Store
 from unistd.core.data.store_place import default_store
 from unistd.core.data.windows import Windows
 from unistd.core.forecaster import Forecaster
-from unistd.core.metric import Metric
 from unistd.core.model import UnifiedModel
 from unistd.core.task import Split, Task, Window
 from unistd.registry.component import TaskConfig
@@ -78,7 +77,8 @@ def compose_model(spec: RunSpec, registry: Registry) -> UnifiedModel:
 def compose_forecaster(spec: RunSpec, registry: Registry, stores: Mapping[str, Store]) -> Forecaster:
     """Build the model of ``spec`` with the normalisation of every task's store."""
     normalizations = {
-        name: Normalization(torch.as_tensor(store.offset), torch.as_tensor(store.scale)) for name, store in stores.items()
+        name: Normalization(torch.as_tensor(store.offset), torch.as_tensor(store.scale))
+        for name, store in stores.items()
     }
     return Forecaster(compose_model(spec, registry), normalizations)
 
@@ -98,7 +98,7 @@ def open_stores(
     stores = {}
     for name, own in tasks.items():
         path = own.config.store or default_store(own.choice.kind.replace("/", "-"), _fingerprint(own))
-        if path.exists():
+        if path.exists():  # perhaps where nothing can be written, not even a lock
             stores[name] = Store.open(path, own.task.card)
         else:
             stores[name] = prepare(own.task, path, report=partial(report, name) if report else None)
@@ -136,15 +136,12 @@ def batches(spec: RunSpec, tasks: Mapping[str, ComposedTask]) -> dict[str, int]:
     return {name: own.config.batch or spec.training.batch for name, own in tasks.items()}
 
 
-def compose_metrics(own: ComposedTask, registry: Registry) -> dict[str, Metric]:
-    """Build the metrics of a task, ``mse`` always among them."""
-    bounds = own.task.card.value_range
-    chosen = {choice.kind.rpartition("/")[2]: choice for choice in own.config.metrics}
-    if "mse" not in chosen:
-        chosen = {"mse": registry.choose("metric", "mse"), **chosen}
-    return {
-        name: registry.factory("metric", choice)(
-            leads=own.window.future, unit=own.unit, data_range=bounds[1] - bounds[0] if bounds else None
-        )
-        for name, choice in chosen.items()
-    }
+def without_download(spec: RunSpec) -> RunSpec:
+    """Return ``spec`` with no pre-trained weights asked for, where only the shape of the model matters or a run
+    has its own.
+    """
+    chosen = spec.model.backbone
+    if chosen.config is None or not getattr(chosen.config, "pretrained", False):
+        return spec
+    backbone = type(chosen)(chosen.kind, chosen.config.model_copy(update={"pretrained": False}))
+    return spec.model_copy(update={"model": spec.model.model_copy(update={"backbone": backbone})})

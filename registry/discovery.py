@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from textwrap import shorten
 from types import ModuleType
-from typing import Literal
+from typing import Literal, cast
 
 import pluggy
 from packaging.requirements import Requirement
@@ -105,8 +105,11 @@ def _names(text: str) -> set[str]:
 
 
 def _identify(entry: EntryPoint) -> Plugin:
-    dist = entry.dist
-    return Plugin(entry.name, canonicalize_name(dist.name) if dist else "", dist.version if dist else "")
+    try:
+        dist = cast(Distribution, entry.dist)
+        return Plugin(entry.name, canonicalize_name(dist.name), dist.version)
+    except Exception:  # no METADATA, as an installation that was broken off leaves it
+        return Plugin(entry.name, "unknown", "?")
 
 
 def _absent(environ: Mapping[str, str]) -> list[PluginFailure]:
@@ -131,7 +134,7 @@ def _load(plugin: Plugin, entry: EntryPoint, taken: Collection[tuple[str, str, s
         manager = _register(module, plugin)
         stage = "declaration"
         components = tuple(component for found in manager.hook.unistd_components() for component in found)
-        _check_components(components, plugin, taken)
+        check_components(components, plugin, taken)
     except PluginError as error:
         return PluginFailure(plugin, stage, error.message, entry.value, error.help)
     except (Exception, SystemExit) as error:
@@ -163,9 +166,14 @@ def _register(module: ModuleType, plugin: Plugin) -> pluggy.PluginManager:
     return manager
 
 
-def _check_components(
-    components: tuple[Component, ...], plugin: Plugin, taken: Collection[tuple[str, str, str]]
+def check_components(
+    components: tuple[Component, ...], plugin: Plugin, taken: Collection[tuple[str, str, str]] = ()
 ) -> None:
+    """Check what a plug-in declares; ``taken`` is what its distribution has declared before.
+
+    Raises:
+        PluginError: A declaration is not well formed, or there twice.
+    """
     seen = set(taken)
     for component in components:
         if problem := check_declaration(component):

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from unistd.registry.document import Document
 from unistd.registry.holder import holder
 from unistd.registry.issues import Issue
-from unistd.registry.reader import Keys
+from unistd.registry.reader import Keys, dotted
 from unistd.registry.registry import Registry
 from unistd.registry.wording import nearest, wording
 
@@ -37,7 +37,7 @@ def explain(document: Document, errors: Iterable[ErrorDetails], registry: Regist
 def _any_of(errors: list[ErrorDetails]) -> str:
     """Join what a value could have been; the members of a union fail one by one."""
     parts = [wording(error).partition(", got ") for error in errors]
-    wanted = " or ".join(dict.fromkeys(part[0] for part in parts))
+    wanted = " or ".join(dict.fromkeys(part[0] for part in parts)).replace(" or must be ", " or ")
     return wanted + "".join(parts[0][1:])
 
 
@@ -55,11 +55,6 @@ def _of_shape(document: Document, keys: Keys, error: ErrorDetails, registry: Reg
             message = f"unknown kind '{context['tag']}' in '{dotted(keys)}'"
             return document.issue((*keys, "kind"), message, nearest(context["tag"], tags, "kinds"))
     return None
-
-
-def dotted(keys: Keys) -> str:
-    """Return keys as they are written in messages and overrides, such as ``tasks.a.metrics[0]``."""
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
 
 
 def _unknown_key(document: Document, keys: Keys, registry: Registry) -> Issue:

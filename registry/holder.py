@@ -9,6 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from unistd.core.errors import UsageError
+from unistd.registry.reader import Keys, dotted
 from unistd.registry.registry import Registry
 from unistd.registry.run_spec import RunSpec
 from unistd.registry.slot import Slot
@@ -33,7 +34,7 @@ class Holder:
         return (field.description or "") if field else ""
 
 
-def holder(keys: tuple[str | int, ...], data: Any, registry: Registry) -> Holder | None:
+def holder(keys: Keys, data: Any, registry: Registry) -> Holder | None:
     """Return what the mapping under ``keys`` is an instance of; ``None`` where the spec cannot tell."""
     found = Holder("the spec", RunSpec)
     annotation: Any = RunSpec
@@ -45,7 +46,7 @@ def holder(keys: tuple[str | int, ...], data: Any, registry: Registry) -> Holder
             return None
         label, annotation, has_kind = settled
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            found = Holder(label or f"'{'.'.join(map(str, keys[:depth]))}'", annotation, has_kind)
+            found = Holder(label or f"'{dotted(keys[:depth])}'", annotation, has_kind)
     return found
 
 

@@ -15,7 +15,7 @@ from unistd.core.training.checkpoint import Checkpoint
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.state import restore_model, trunk_is_frozen
 from unistd.core.training.trunk_file import load_trunk, save_trunk, trunk_digest
-from unistd.registry.compose import ComposedTask, compose_forecaster, compose_tasks, open_stores
+from unistd.registry.compose import ComposedTask, compose_forecaster, compose_tasks, open_stores, without_download
 from unistd.registry.registry import Registry
 from unistd.registry.spec import RunSpec, load_resolved
 
@@ -36,7 +36,9 @@ class JointRun:
 
     @classmethod
     def compose(cls, spec: RunSpec, registry: Registry, report: Report | None = None) -> JointRun:
-        """Build the run of ``spec``: convert raw files where needed, build the model; writes nothing to the run's folder."""
+        """Build the run of ``spec``: convert raw files where needed, build the model; writes nothing to the run's
+        folder.
+        """
         tasks = compose_tasks(spec, registry)
         stores = open_stores(tasks, report)
         forecaster = compose_forecaster(spec, registry, stores)
@@ -63,7 +65,9 @@ class JointRun:
         tasks = compose_tasks(spec, registry)
         stores = open_stores(tasks)
         _same_stores(record, stores)
-        run = cls(spec, registry, tasks, stores, compose_forecaster(_offline(spec), registry, stores), folder, record)
+        run = cls(
+            spec, registry, tasks, stores, compose_forecaster(without_download(spec), registry, stores), folder, record
+        )
         return run, run.load(which)
 
     def start(self) -> None:
@@ -104,7 +108,9 @@ class JointRun:
         """Put the weights of the ``best`` or ``last`` checkpoint into the model."""
         found = self.folder.checkpoints.find(which)
         if found is None:
-            raise UsageError(f"the run in '{self.folder.path}' has no checkpoint yet", help="unistd train SPEC --resume")
+            raise UsageError(
+                f"the run in '{self.folder.path}' has no checkpoint yet", help="unistd train SPEC --resume"
+            )
         checkpoint = self.folder.checkpoints.load(found)
         if trunk_is_frozen(self.forecaster):
             load_trunk(self._trunk_file, self.forecaster.model.trunk_parameters(), self.record["trunk"])
@@ -114,15 +120,6 @@ class JointRun:
     @property
     def _trunk_file(self) -> Path:
         return self.folder.path / "checkpoints" / "trunk.safetensors"
-
-
-def _offline(spec: RunSpec) -> RunSpec:
-    """Ask for no pre-trained weights: the run has its own, and the machine may have no network."""
-    chosen = spec.model.backbone
-    if chosen.config is None or not getattr(chosen.config, "pretrained", False):
-        return spec
-    backbone = type(chosen)(chosen.kind, chosen.config.model_copy(update={"pretrained": False}))
-    return spec.model_copy(update={"model": spec.model.model_copy(update={"backbone": backbone})})
 
 
 def _same_stores(record: dict[str, Any], stores: dict[str, Store]) -> None:

@@ -19,6 +19,11 @@ _TAGS = {_CORE + name for name in ("str", "int", "float", "bool", "null", "seq",
 Keys = tuple[str | int, ...]
 
 
+def dotted(keys: Keys) -> str:
+    """Return keys as they are written in messages and overrides, such as ``tasks.a.metrics[0]``."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+
+
 class Reader:
     """Turns the node graph into data; an alias becomes a copy, so that the limits count what is really there."""
 

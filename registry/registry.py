@@ -54,8 +54,14 @@ class Registry:
 
     @classmethod
     def of(cls, *components: Component) -> Registry:
-        """Make a registry of these components, for tests and notebooks."""
-        return cls((PluginInfo(Plugin("local", "local", "0"), components),))
+        """Make a registry of these components, for tests and notebooks.
+
+        Raises:
+            PluginError: A declaration is not well formed, or there twice.
+        """
+        plugin = Plugin("local", "local", "0")
+        discovery.check_components(components, plugin)
+        return cls((PluginInfo(plugin, components),))
 
     def names(self, kind: Kind) -> list[str]:
         """Return the names a spec can use for ``kind``: short ones, qualified where two plug-ins share one."""
@@ -104,7 +110,7 @@ class Registry:
         module, _, attribute = component.target.partition(":")
         try:
             return getattr(import_module(module), attribute)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ComponentImportError(
                 f"{component.kind} '{component.name}' cannot be imported: {type(error).__name__}: {error}",
                 where=own_frame(error, module),
@@ -148,9 +154,9 @@ class Registry:
         if near := get_close_matches(name, names, n=1):
             help_ = f"did you mean '{near[0]}'? {help_}"
         dist = name.partition("/")[0] if "/" in name else ""
-        for failure in self.failures[:3]:
-            if dist in ("", failure.plugin.dist):
-                help_ += f"\n  or is it in {failure.plugin}, which {failure.reason} ({failure.where})"
+        suspects = [failure for failure in self.failures if dist in ("", failure.plugin.dist)]
+        for failure in suspects[:3]:
+            help_ += f"\n  or is it in {failure.plugin}, which {failure.reason} ({failure.where})"
         return help_
 
 

@@ -69,7 +69,7 @@ class Slot:
             return value["kind"], {key: option for key, option in value.items() if key != "kind"}
         wanted = "have a name as 'kind'" if isinstance(value, dict) else "be a name, or a mapping with a name as 'kind'"
         context = {"help": f"installed: {', '.join(registry.names(self.kind)) or 'none'}"}
-        raise PydanticCustomError("slot", f"must {wanted}", context)  # type: ignore[arg-type]
+        raise PydanticCustomError("slot", f"must {wanted}", context)
 
 
 def _dump(choice: Choice, info: SerializationInfo) -> dict[str, Any]:

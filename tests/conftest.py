@@ -28,7 +28,7 @@ class Rank(Config):
 class Moe(Config):
     rank: Rank = Rank()
     """Ranks of the experts."""
-    experts: dict[str, int] = {"q": 6}
+    experts: dict[str, int] = Field(default={"q": 6})
     """Experts by role."""
 
 

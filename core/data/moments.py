@@ -22,14 +22,17 @@ class Moments:
     def of(cls, frames: NDArray[np.float32]) -> Moments:
         """Measure ``frames`` (t, C, H, W); NaN takes no part."""
         axes = (0, 2, 3)
-        valid = ~np.isnan(frames)
-        values = np.where(valid, frames, 0).astype(np.float64)
-        count = valid.sum(axes).astype(np.float64)
+        missing = np.isnan(frames)
+        count = (~missing).sum(axes).astype(np.float64)
+        values = frames.astype(np.float64)
+        values[missing] = 0
         mean = values.sum(axes) / np.maximum(count, 1)
-        deviation = np.where(valid, values - mean[:, None, None], 0)
-        low = frames.min(axes, where=valid, initial=np.inf).astype(np.float64)
-        high = frames.max(axes, where=valid, initial=-np.inf).astype(np.float64)
-        return cls(count, mean, (deviation**2).sum(axes), low, high)
+        values -= mean[:, None, None]
+        values[missing] = 0
+        squares = np.einsum("tchw,tchw->c", values, values)
+        low = np.fmin.reduce(frames, axis=axes, initial=np.inf).astype(np.float64)
+        high = np.fmax.reduce(frames, axis=axes, initial=-np.inf).astype(np.float64)
+        return cls(count, mean, squares, low, high)
 
     def __add__(self, other: Moments) -> Moments:
         count = self.count + other.count

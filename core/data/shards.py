@@ -39,13 +39,18 @@ class ShardReport(NamedTuple):
         valid: (t,) values of each frame that are not missing.
         train: Moments of the training frames.
         digest: SHA-256 of the raw bytes.
-        fault: First frame (index in the store) that breaks the card, and how; ``None`` for a sound shard.
     """
 
     valid: NDArray[np.int64]
     train: Moments | None
     digest: bytes
-    fault: tuple[int, str] | None
+
+
+class Fault(NamedTuple):
+    """The first frame of a shard, by its index in the store, that breaks the card, and how."""
+
+    frame: int
+    what: str
 
 
 class FrameWriter:
@@ -102,9 +107,8 @@ class FrameWriter:
             marks = train[first : first + block.shape[0]]
             tasks.append(delayed(_write_shard)(block, self._array, first, marks, self._chunk, self._ledger.card))
         for written in compute(*tasks):  # type: ignore[no-untyped-call]
-            if written.fault is not None:
-                frame, what = written.fault
-                raise DataError(what, where=self._ledger.locate(frame), help=_FAULT)
+            if isinstance(written, Fault):
+                raise DataError(written.what, where=self._ledger.locate(written.frame), help=_FAULT)
             self.written.append(written)
         if self._report is not None:
             self._report(self._array.shape[0], len(self._ledger))
@@ -112,25 +116,23 @@ class FrameWriter:
 
 def _write_shard(
     block: NDArray[Any], array: zarr.Array[Any], start: int, train: NDArray[np.bool_], chunk: int, card: TaskCard
-) -> ShardReport:
+) -> ShardReport | Fault:
     block = np.ascontiguousarray(block, dtype=array.dtype)
-    valid, parts, fault = [], [], None
-    for at in range(
-        0, block.shape[0], chunk
-    ):  # physical values of a chunk at a time: a shard's would be many times larger
+    valid, parts = [], []
+    # A chunk at a time, because physical values take up to eight times the room of the raw ones.
+    for at in range(0, block.shape[0], chunk):
         frames = decode(block[at : at + chunk], card)
+        if (fault := _fault(frames, card)) is not None:
+            return fault._replace(frame=start + at + fault.frame)
         valid.append((~np.isnan(frames)).sum((1, 2, 3)))
-        if fault is None and (found := _fault(frames, card)) is not None:
-            fault = (start + at + found[0], found[1])
         if (marks := train[at : at + chunk]).any():
             parts.append(Moments.of(frames[marks]))
-    if fault is None:
-        array[start : start + block.shape[0]] = block
-    digest = hashlib.sha256(block.data).digest()
-    return ShardReport(np.concatenate(valid), reduce(Moments.__add__, parts) if parts else None, digest, fault)
+    array[start : start + block.shape[0]] = block
+    train_moments = reduce(Moments.__add__, parts) if parts else None
+    return ShardReport(np.concatenate(valid), train_moments, hashlib.sha256(block.data).digest())
 
 
-def _fault(frames: NDArray[np.float32], card: TaskCard) -> tuple[int, str] | None:
+def _fault(frames: NDArray[np.float32], card: TaskCard) -> Fault | None:
     tests = [(np.isinf(frames), "an infinite value")]
     if card.missing == "error":
         tests.append((np.isnan(frames), "a missing value (NaN or fill_value), and its card says missing: error"))
@@ -143,7 +145,7 @@ def _fault(frames: NDArray[np.float32], card: TaskCard) -> tuple[int, str] | Non
         if bad.any():
             frame, channel, y, x = (int(i) for i in np.argwhere(bad)[0])
             value = frames[frame, channel, y, x]
-            return frame, f"channel '{card.channels[channel].name}' has {what}: '{value}' at y {y}, x {x}"
+            return Fault(frame, f"channel '{card.channels[channel].name}' has {what}: '{value}' at y {y}, x {x}")
     return None
 
 

@@ -151,7 +151,7 @@ def decode(raw: NDArray[Any], card: TaskCard) -> NDArray[np.float32]:
             values += wide.type(card.add_offset)
         if masked:
             values[raw == raw.dtype.type(card.fill_value)] = np.nan
-        return values.astype(np.float32, copy=False)
+        return np.asarray(values, np.float32)
 
 
 def stored_bytes(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,9 @@ Forecast = Callable[[Tensor, Tensor], Tensor]
 """Forecasts (B, T', C', H, W) from ``past`` (B, T, C, H, W) and ``starts`` (B,), the index in the store of each
 window's first frame; physical units, missing pixels of ``past`` are NaN. Models and baselines alike."""
 
+View = Callable[[Tensor], Tensor]
+"""What a metric looks at, made from frames (B, T', C', H, W) in physical units: one channel, or all of them scaled."""
+
 
 @torch.inference_mode()
 def evaluate(
@@ -28,6 +32,7 @@ def evaluate(
     metrics: Mapping[str, Metric],
     *,
     batch: int,
+    views: Mapping[str, View] = MappingProxyType({}),
     device: torch.device | str = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Score]:
@@ -40,6 +45,7 @@ def evaluate(
         forecast: What is scored.
         metrics: Reset first; a metric brings its identity.
         batch: Windows at a time; plays no part in the result.
+        views: What the metrics of these names look at, instead of all channels in physical units.
         device: Where ``past``, the targets and the metrics are.
         progress: Called with the number of windows just done.
 
@@ -59,14 +65,19 @@ def evaluate(
                 help=f"the target is (B, T', C', H, W) = {tuple(future.shape)}",
             )
         target = future.to(device)
-        for metric in metrics.values():
-            metric.update(prediction, target)
+        for name, metric in metrics.items():
+            view = views.get(name, _whole)
+            metric.update(view(prediction), view(target))
         seen.update(len(starts))
         if progress is not None:
             progress(len(starts))
     if int(seen.compute()) != len(windows):
         raise DataError(f"'{int(seen.compute())}' of {len(windows)} windows of task '{task}' were scored")
     return {name: _score(metric) for name, metric in metrics.items()}
+
+
+def _whole(frames: Tensor) -> Tensor:
+    return frames
 
 
 def _score(metric: Metric) -> Score:

@@ -58,16 +58,16 @@ def results_table(records: Mapping[str, Mapping[str, Any]], split: str = "test")
     table = Table(
         title=f"Scores on the {split} split, * best", title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False
     )
-    table.add_column("task", overflow="fold")
-    table.add_column("metric", no_wrap=True)
+    table.add_column("metric", overflow="fold")
     table.add_column("model", justify="right", no_wrap=True)
     table.add_column("persistence", justify="right", no_wrap=True)
-    table.add_column("best other", justify="right", overflow="fold")
     table.add_column("÷ pers.", justify="right", no_wrap=True)
+    table.add_column("best other", justify="right", overflow="fold")
     table.add_column("unit", overflow="fold")
     for task, record in records.items():
-        for row, metric in enumerate(record["test"]):
-            table.add_row("" if row else task, *_row(record, metric))
+        table.add_row(Text(task, style="bold"))
+        for metric in record["test"]:
+            table.add_row(*_row(record, metric))
         table.add_section()
     return table
 
@@ -82,7 +82,7 @@ def _row(record: Mapping[str, Any], metric: str) -> list[str | Text]:
     cells = [_mark(_number(scores[name]), won=name == winner) for name in (MODEL, PERSISTENCE)]
     shown = _mark(f"{_number(others[other])} {other}", won=other == winner) if other else "-"
     compared = _against(scores[MODEL], scores[PERSISTENCE], decibel=identity["unit"] == "dB")
-    return [metric, *cells, shown, compared, identity["unit"]]
+    return [metric, *cells, compared, shown, identity["unit"]]
 
 
 def _best(scores: Mapping[str, float], *, higher: bool) -> str | None:
@@ -104,4 +104,4 @@ def _number(value: float) -> str:
 
 
 def _mark(text: str, *, won: bool) -> Text:
-    return Text(f"{text} *", style="bold green") if won else Text(text)
+    return Text(f"{text}*", style="bold green") if won else Text(f"{text} ")

@@ -29,13 +29,16 @@ class Checkpoint:
 
 
 class CheckpointFolder:
-    """The checkpoints of one run: ``step-00000100/`` folders, and the files ``last`` and ``best`` that name one each."""
+    """The checkpoints of one run: ``step-00000100/`` folders, and the files ``last`` and ``best`` that name one
+    each.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def save(self, checkpoint: Checkpoint, *, best: bool, keep: int) -> Path:
-        """Write ``checkpoint``, point ``last`` (and ``best``) to it, and remove all but the newest ``keep`` and the best.
+        """Write ``checkpoint``, point ``last`` (and ``best``) to it, and remove all but the newest ``keep`` and the
+        best.
 
         Raises:
             CheckpointError: It cannot be written; earlier checkpoints are untouched.
@@ -66,7 +69,9 @@ class CheckpointFolder:
         return target
 
     def find(self, which: str = "last") -> Path | None:
-        """Return the folder that ``last`` or ``best`` names, or the newest one if that is gone; ``None`` without any."""
+        """Return the folder that ``last`` or ``best`` names, or the newest one if that is gone; ``None`` without
+        any.
+        """
         pointer = self.path / which
         named = self.path / pointer.read_text().strip() if pointer.is_file() else None
         if named is not None and named.parent == self.path and named.is_dir():
@@ -90,7 +95,9 @@ class CheckpointFolder:
                 raise self._damaged(folder, f"'{name}' is truncated or was changed")
         state = json.loads(files.pop("state.json"))
         if state.pop("format") != FORMAT:
-            raise CheckpointError("the checkpoint has another format", where=str(folder), help="use the unistd that wrote it")
+            raise CheckpointError(
+                "the checkpoint has another format", where=str(folder), help="use the unistd that wrote it"
+            )
         tensors = {Path(name).stem: from_bytes(data) for name, data in files.items()}
         return Checkpoint(step=state.pop("step"), tensors=tensors, state=state)
 
@@ -100,7 +107,9 @@ class CheckpointFolder:
 
     def _damaged(self, folder: Path, reason: str) -> CheckpointError:
         others = [other for other in self.whole() if other != folder]
-        advice = f"delete that folder, then --resume goes on from '{others[-1].name}'" if others else "start the run anew"
+        advice = (
+            f"delete that folder, then --resume goes on from '{others[-1].name}'" if others else "start the run anew"
+        )
         return CheckpointError(f"checkpoint '{folder.name}' is damaged: {reason}", where=str(folder), help=advice)
 
     def _advice(self, action: str) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 
 
 class JsonLines:
-    """Appends rows; ``resume_at`` first drops rows of steps that will be done again, so that one clean curve remains."""
+    """Appends rows; ``resume_at`` first drops rows of steps that will be done again, so that one clean curve
+    remains.
+    """
 
     def __init__(self, path: Path, resume_at: int | None = None) -> None:
         self.path = path

@@ -77,7 +77,9 @@ class JointTraining:
             UnistdError: A loss or gradient is not finite.
             CheckpointError: A checkpoint cannot be written, or ``checkpoint`` does not fit.
         """
-        wrapped, optimizer = self.fabric.setup(self.forecaster, build_optimizer(self.forecaster, self.settings.optimizer))
+        wrapped, optimizer = self.fabric.setup(
+            self.forecaster, build_optimizer(self.forecaster, self.settings.optimizer)
+        )
         first = 0
         if checkpoint is None:
             torch.manual_seed(self.reader.schedule.seed)
@@ -115,7 +117,7 @@ class JointTraining:
     def _clip(self) -> Tensor:
         return torch.nn.utils.clip_grad_norm_(self.learning, self.settings.optimizer.clip or float("inf"))
 
-    def _log(self, log: JsonLines, step: int, row: dict[str, Any], batches: Prefetcher) -> None:
+    def _log(self, log: JsonLines, step: int, row: dict[str, Any], batches: Prefetcher[Batch]) -> None:
         for task, seen in self.reader.schedule.progress(step).items():
             if task in row["tasks"]:
                 row["tasks"][task] |= seen

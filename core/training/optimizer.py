@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 from torch.optim import AdamW as TorchAdamW
 
@@ -20,12 +19,15 @@ def build_optimizer(module: nn.Module, settings: AdamW) -> TorchAdamW:
     """
     learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not learning:
-        raise ModelError("no parameter of the model learns", help="freeze: false, an adapter, or a head with parameters")
+        raise ModelError(
+            "no parameter of the model learns", help="freeze: false, an adapter, or a head with parameters"
+        )
     groups = [
         {"params": [p for p in learning if p.ndim > 1], "weight_decay": settings.decay},
         {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return TorchAdamW([group for group in groups if group["params"]], lr=settings.lr, betas=settings.betas)
+    used = [group for group in groups if group["params"]]
+    return TorchAdamW(used, lr=settings.lr, betas=settings.betas, fused=True)
 
 
 def optimizer_state(optimizer: TorchAdamW, module: nn.Module) -> dict[str, Tensor]:
@@ -48,6 +50,4 @@ def load_optimizer_state(optimizer: TorchAdamW, module: nn.Module, tensors: Mapp
         moment, name = key.split("/", 1)
         if name not in parameters:
             raise CheckpointError(f"the optimiser's '{key}' belongs to no parameter that learns")
-        parameter = parameters[name]
-        place = torch.device("cpu") if moment == "step" else parameter.device
-        optimizer.state[parameter][moment] = tensor.to(place)
+        optimizer.state[parameters[name]][moment] = tensor.to(parameters[name].device)

@@ -18,7 +18,13 @@ class Progress:
     def __init__(self, console: Console, steps: int, first: int = 0) -> None:
         self.console = console
         self.steps = steps
-        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[loss]}"))
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[loss]}"),
+        )
         self._bars = Bars(*columns, console=console, disable=not console.is_terminal, transient=True)
         self._bar = self._bars.add_task("training", total=steps, completed=first, loss="")
         self._losses: dict[str, float] = {}
@@ -27,7 +33,9 @@ class Progress:
         self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bars.stop()
 
     def advance(self, step: int, task: str) -> None:
@@ -43,7 +51,11 @@ class Progress:
 
     def validation(self, step: int, result: Validation, *, better: bool) -> None:
         """Print a line with the validation error ÷ persistence of every task."""
-        ratios = "  ".join(f"{task} {error / (result.persistence[task] or 1):.3f}" for task, error in result.errors.items())
+        ratios = "  ".join(
+            f"{task} {error / (result.persistence[task] or 1):.3f}" for task, error in result.errors.items()
+        )
         mark = " (best)" if better else ""
-        self.console.print(f"step {step}/{self.steps}: validation error ÷ persistence {result.score:.3f}{mark}", highlight=False)
+        self.console.print(
+            f"step {step}/{self.steps}: validation error ÷ persistence {result.score:.3f}{mark}", highlight=False
+        )
         self.console.print(f"  {ratios}", highlight=False, style="dim")

@@ -61,10 +61,11 @@ class RunFolder:
             record: dict[str, Any] = json.loads((self.path / "spec.json").read_bytes())
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"'{self.path}' is no run folder: no readable spec.json", help="name the spec's 'output' folder of a started run"
+                f"'{self.path}' is no run folder: no readable spec.json",
+                help="name the spec's 'output' folder of a started run",
             ) from error
         return record
 
     def write_json(self, name: str, value: Any) -> None:
         """Write ``value`` to the file ``name`` in one step."""
-        replace_file(self.path / name, (json.dumps(value, indent=2) + "\n").encode())
+        replace_file(self.path / name, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())

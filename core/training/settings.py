@@ -13,7 +13,7 @@ Steps = Annotated[int, Field(ge=1)]
 class Settings(BaseModel):
     """Immutable; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Proportional(Settings):
@@ -95,7 +95,9 @@ class TrainingSettings(Settings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Threads that read batches ahead of the training thread."""
     cache: Literal["auto", "never"] = "auto"
-    """Keep a store's frames in memory when they fit into half of what is free; ``never`` reads every batch from disk."""
+    """Keep a store's frames in memory when they fit into half of what is free; ``never`` reads every batch from
+    disk.
+    """
     sampling: Sampling = Proportional()
     """Which task a step draws."""
     optimizer: AdamW = AdamW()

@@ -21,9 +21,13 @@ def trunk_is_frozen(forecaster: Forecaster) -> bool:
 
 
 def learned_tensors(forecaster: Forecaster) -> dict[str, Tensor]:
-    """Return parameters and buffers by name, without those of a frozen trunk, which the run keeps in a file of its own."""
+    """Return parameters and buffers by name, without those of a frozen trunk, which the run keeps in a file of its
+    own.
+    """
     kept_apart = set(map(id, forecaster.model.trunk_parameters().values())) if trunk_is_frozen(forecaster) else set()
-    return {name: tensor for name, tensor in forecaster.state_dict(keep_vars=True).items() if id(tensor) not in kept_apart}
+    return {
+        name: tensor for name, tensor in forecaster.state_dict(keep_vars=True).items() if id(tensor) not in kept_apart
+    }
 
 
 def gather(step: int, forecaster: Forecaster, optimizer: AdamW, state: Mapping[str, Any]) -> Checkpoint:
@@ -31,7 +35,11 @@ def gather(step: int, forecaster: Forecaster, optimizer: AdamW, state: Mapping[s
     random = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         random["cuda"] = torch.cuda.get_rng_state()
-    tensors = {"model": learned_tensors(forecaster), "optimizer": optimizer_state(optimizer, forecaster), "random": random}
+    tensors = {
+        "model": learned_tensors(forecaster),
+        "optimizer": optimizer_state(optimizer, forecaster),
+        "random": random,
+    }
     return Checkpoint(step=step, tensors=tensors, state=state)
 
 

@@ -20,7 +20,9 @@ class _Step(NamedTuple):
 
 
 class Tally:
-    """Collects losses and gradient norms per task; reading them is the only time the training thread waits for a GPU."""
+    """Collects losses and gradient norms per task; reading them is the only time the training thread waits for a
+    GPU.
+    """
 
     def __init__(self) -> None:
         self._steps: dict[str, list[_Step]] = defaultdict(list)
@@ -42,7 +44,11 @@ class Tally:
             gradients = torch.stack([step.gradient for step in steps]).tolist()
             for step, loss, gradient in zip(steps, losses, gradients, strict=True):
                 _check(task, step, loss, gradient)
-            tasks[task] = {"loss": sum(losses) / len(losses), "gradient": sum(gradients) / len(gradients), "steps": len(steps)}
+            tasks[task] = {
+                "loss": sum(losses) / len(losses),
+                "gradient": sum(gradients) / len(gradients),
+                "steps": len(steps),
+            }
             count += len(steps)
         now = time.perf_counter()
         seconds, self._since = (now - self._since) / max(count, 1), now
@@ -56,5 +62,5 @@ def _check(task: str, step: _Step, loss: float, gradient: float) -> None:
         windows = ", ".join(map(str, step.starts.tolist()[:8]))
         raise UnistdError(
             f"the {bad} of task '{task}' is not finite at step {step.step} (windows starting at frames {windows})",
-            help="lower training.optimizer.lr or look at these frames; checkpoints up to the last one are whole, --resume uses it",
+            help="lower training.optimizer.lr or look at these frames; the last checkpoint is whole, --resume uses it",
         )

@@ -58,7 +58,9 @@ def check_unchanged(parameters: Mapping[str, nn.Parameter], digest: str) -> None
         ModelError: A bit of it changed.
     """
     if trunk_digest(parameters) != digest:
-        raise ModelError("the frozen trunk changed while training", help="a plug-in writes to it; look at 'unistd plugins list'")
+        raise ModelError(
+            "the frozen trunk changed while training", help="a plug-in writes to it; look at 'unistd plugins list'"
+        )
 
 
 def _copy(stored: Mapping[str, Tensor], parameters: Mapping[str, nn.Parameter], path: Path) -> None:

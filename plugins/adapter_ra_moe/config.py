@@ -29,7 +29,7 @@ class Rank(Config):
 class RaMoeConfig(Config):
     """Options of ``ra-moe``; the defaults are the paper's (method §5)."""
 
-    experts: dict[str, Count] = {"q": 6, "k": 6, "v": 6, "proj": 2}
+    experts: dict[str, Count] = Field(default={"q": 6, "k": 6, "v": 6, "proj": 2})
     """Experts for each role of the trunk's linear maps; a role left out gets none."""
     rank: Rank = Rank()
     """Ranks of all experts."""

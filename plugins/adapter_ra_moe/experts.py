@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +17,10 @@ from unistd.core.router import Router, RouterFactory
 class LowRankExperts(Adapter):
     """``Σ_e g_e(x) · f_{r_e}(x)`` for each part of a linear map, such as q, k and v of a fused qkv (method §3).
 
-    ``f_r(x) = Σ_k m_k(r) (x·a_k) b_k`` with ``m_k(r) = clamp(r − k + 1, 0, 1)``, which is the blend of the two whole ranks
-    next to r. The experts' A and the routers' weights are read in one product; each part's B in one more. No tensor grows
-    with tokens × experts × D.
+    ``f_r(x) = Σ_k m_k(r) (x·a_k) b_k`` with ``m_k(r) = clamp(r − k + 1, 0, 1)``, which is the blend of the two whole
+    ranks
+    next to r. The experts' A and the routers' weights are read in one product; each part's B in one more. No tensor
+    grows with tokens × experts × D.
 
     Args:
         width: Features D of a token.
@@ -50,7 +52,11 @@ class LowRankExperts(Adapter):
         self.down = nn.Parameter(torch.empty(total * max_rank, width))
         nn.init.normal_(self.down, std=1 / math.sqrt(width))
         self.up = nn.ParameterDict(
-            {role: nn.Parameter(torch.zeros(count * max_rank, parts[role])) for role, count in self.experts.items() if count}
+            {
+                role: nn.Parameter(torch.zeros(count * max_rank, parts[role]))
+                for role, count in self.experts.items()
+                if count
+            }
         )
         self.routers = nn.ModuleDict()
         if router is not None:
@@ -64,20 +70,19 @@ class LowRankExperts(Adapter):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the correction (..., O), the parts side by side, for tokens ``x`` (..., D)."""
-        routers = [router for router in self.routers.values() if isinstance(router, Router)]
-        inward = torch.cat([self.down, *(router.weight for router in routers)]) if routers else self.down
-        components, *scores = functional.linear(x, inward).split(
-            [len(self.down), *(len(router.weight) for router in routers)], dim=-1
-        )
+        routers = {role: cast(Router, router) for role, router in self.routers.items()}
+        inward = torch.cat([self.down, *(router.weight for router in routers.values())])
+        widths = [len(self.down), *(len(router.weight) for router in routers.values())]
+        components, *scores = torch.split(functional.linear(x, inward), widths, dim=-1)
         gates = {
             role: router.gate(score + router.bias)
-            for (role, router), score in zip(self.routers.items(), scores, strict=True)
-            if isinstance(router, Router)
+            for (role, router), score in zip(routers.items(), scores, strict=True)
         }
-        return torch.cat(self._outward(components, self.mask(), gates), dim=-1)
+        return torch.cat(self._outward(components, gates), dim=-1)
 
-    def _outward(self, components: Tensor, mask: Tensor, gates: Mapping[str, Tensor]) -> list[Tensor]:
-        corrections, first = [], 0
+    def _outward(self, components: Tensor, gates: Mapping[str, Tensor]) -> list[Tensor]:
+        """Weigh the components (..., ΣE·R) by gate and mask, and map each part's share of them out."""
+        corrections, first, mask = [], 0, self.mask().to(components.dtype)
         for role, count in self.experts.items():
             if not count:
                 corrections.append(components.new_zeros(*components.shape[:-1], self.parts[role]))
@@ -85,8 +90,8 @@ class LowRankExperts(Adapter):
             own = components[..., first * self.max_rank : (first + count) * self.max_rank]
             weight = mask[first : first + count]
             if role in gates:
-                weight = gates[role][..., None] * weight.to(gates[role].dtype)
-            scaled = own.unflatten(-1, (count, self.max_rank)) * weight.to(own.dtype)
-            corrections.append(scaled.flatten(-2) @ self.up[role].to(own.dtype))
+                weight = gates[role].to(mask.dtype)[..., None] * weight
+            scaled = own.reshape(*own.shape[:-1], count, self.max_rank) * weight
+            corrections.append(functional.linear(scaled.flatten(-2), self.up[role].t()))
             first += count
         return corrections

@@ -59,12 +59,12 @@ class ConvHead(TaskHead):
         self.from_tokens = nn.Linear(trunk_width, future * width)
         self.bypass = nn.Linear(past * width, future * width)
         self.local = _stage(future * width, future * width, groups=future)
-        self.rise = nn.Sequential(*(_Rise(width) for _ in range(halvings - 1)))
+        self.rise = nn.Sequential(*(_rise(width) for _ in range(halvings - 1)))
         self.join = _stage(2 * width, width)
         self.subpixels = min(stride, 2)
         self.read_out = nn.Conv2d(width, channels_out * self.subpixels**2, 3, padding=1)
-        nn.init.zeros_(self.read_out.weight)
-        nn.init.zeros_(self.read_out.bias)
+        for parameter in self.read_out.parameters():
+            nn.init.zeros_(parameter)
 
     def encode(self, x: Tensor) -> Encoded:
         """Turn frames ``x`` (B, T, C, H, W) into tokens on an h × w grid of strides."""
@@ -91,15 +91,8 @@ class ConvHead(TaskHead):
         return frames + last[:, None] if self.relative else frames
 
 
-class _Rise(nn.Module):
-    """Doubles height and width."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.stage = _stage(width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.stage(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+def _rise(width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), _stage(width, width))
 
 
 def _stage(channels_in: int, channels_out: int, *, stride: int = 1, groups: int = 1) -> nn.Sequential:

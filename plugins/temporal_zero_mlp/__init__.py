@@ -18,7 +18,9 @@ class ZeroMlpConfig(Config):
     reduction: Annotated[int, Field(ge=1)] = 6
     """Width of the trunk ÷ width of the bottleneck (method §5)."""
     experts: Annotated[int, Field(ge=0)] | None = None
-    """Experts the model's adapter places beside the last layer; its own number by default (``ra-moe``: 2, ``lora``: 1)."""
+    """Experts the model's adapter places beside the last layer; its own number by default (``ra-moe``: 2,
+    ``lora``: 1).
+    """
     form: Literal["additive", "multiplicative"] = "additive"
     """How u acts on a token x: ``x + 2σ(u) − 1`` or ``x · 2σ(u)``."""
 

@@ -43,7 +43,7 @@ class ZeroMlp(TemporalModule):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return tokens (B, N, D)."""
-        gate = 2 * self.up(functional.gelu(self.down(tokens.mean(dim=1, keepdim=True)))).sigmoid()
+        gate: Tensor = 2 * self.up(functional.gelu(self.down(tokens.mean(dim=1, keepdim=True)))).sigmoid()
         return tokens + (gate - 1) if self.form == "additive" else tokens * gate
 
     def sites(self) -> Sequence[Site]:

@@ -19,7 +19,8 @@ model:
   adapter: {{kind: ra-moe, experts: {{q: 2, k: 2, v: 2, proj: 2}}, rank: {{first: 1.5, max: 2}}}}
 tasks:
   city: {{kind: synthetic-traffic, days: 14, height: 8, width: 9, head: {{kind: conv, width: 8}}}}
-  shapes: {{kind: synthetic-motion, height: 12, width: 12, train: 10, val: 2, test: 2, metrics: [psnr], head: {{kind: conv, width: 8}}}}
+  shapes:
+    {{kind: synthetic-motion, height: 12, width: 12, train: 10, val: 2, test: 2, metrics: [psnr], head: {{kind: conv, width: 8}}}}
 training:
   steps: 12
   batch: 4

@@ -48,7 +48,9 @@ def test_sigkill_then_resume_is_bit_equal(script, number, spec, tmp_path, finish
     assert result.returncode == -signal.SIGKILL, result.stderr.decode()
     assert main(["train", str(spec), "--resume"]) == 0
     assert_same_bits(tmp_path / "run", finished)
-    assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == json.loads((finished / "metrics.json").read_text())
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == json.loads(
+        (finished / "metrics.json").read_text()
+    )
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(spec, tmp_path, finished, capsys, monkeypatch, assert_same_bits):

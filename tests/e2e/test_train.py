@@ -50,7 +50,11 @@ def test_trunk_kept_every_bit_and_everything_else_moved(finished, tmp_path, spec
     trunks = [load_file(run / "checkpoints" / "trunk.safetensors") for run in (other, finished)]
     assert all(torch.equal(trunks[0][name], trunks[1][name]) for name in trunks[0])
     assert not any("attn.qkv.linear" in name for name in last)
-    moved = {name for name in last if name.startswith("model/") and name in first and not torch.equal(first[name], last[name])}
+    moved = {
+        name
+        for name in last
+        if name.startswith("model/") and name in first and not torch.equal(first[name], last[name])
+    }
     assert any("adapter.up" in name for name in moved)
     assert any("temporal" in name for name in moved)
     assert any("heads.city" in name for name in moved)
@@ -90,7 +94,11 @@ def test_test_split_stays_closed_while_training(spec, monkeypatch):
     opened: list[str] = []
     during: list[str] = []
     make, fit = Windows.__init__, JointTraining.fit
-    monkeypatch.setattr(Windows, "__init__", lambda self, store, split, *rest: (opened.append(split), make(self, store, split, *rest))[1])
+    monkeypatch.setattr(
+        Windows,
+        "__init__",
+        lambda self, store, split, *rest: (opened.append(split), make(self, store, split, *rest))[1],
+    )
     monkeypatch.setattr(JointTraining, "fit", lambda self, *rest: (fit(self, *rest), during.extend(opened))[0])
     assert main(["train", str(spec), "-o", "training.steps=4"]) == 0
     assert set(during) == {"train", "val"}

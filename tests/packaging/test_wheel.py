@@ -27,7 +27,9 @@ def test_only_the_package_and_its_metadata(names):
 
 
 def test_every_module_is_in_it(names):
-    tracked = subprocess.run(["git", "ls-files", *FOLDERS], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files", *FOLDERS], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
     assert {f"unistd/{name}" for name in tracked} | {"unistd/py.typed", "unistd/__init__.py"} == {
         name for name in names if name.startswith("unistd/")
     }
@@ -35,5 +37,7 @@ def test_every_module_is_in_it(names):
 
 def test_folders_cannot_be_imported_by_their_short_names():
     for folder in FOLDERS:
-        result = subprocess.run([sys.executable, "-c", f"import {folder}"], cwd=ROOT, capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            [sys.executable, "-c", f"import {folder}"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
         assert f"import unistd.{folder}, not {folder}" in result.stderr

@@ -64,7 +64,9 @@ def test_processes_share_the_memory(windows, monkeypatch):
 
 def test_a_schedule_of_other_windows_is_refused(windows):
     made = schedule({"a": windows["a"]})
-    with pytest.raises(UsageError, match="the schedule was made for '{'a': 16}' windows, these are {'a': 16, 'b': 36}"):
+    with pytest.raises(
+        UsageError, match=r"the schedule was made for '\{'a': 16\}' windows, these are \{'a': 16, 'b': 36\}"
+    ):
         BatchReader(windows, made)
 
 

@@ -41,18 +41,23 @@ def test_an_error_comes_where_its_item_would_have_come():
             raise ValueError("step 2 is broken")
         return step
 
-    seen = []
-    with pytest.raises(ValueError, match="step 2 is broken"), Prefetcher(read, range(9), 3) as items:
-        for item in items:
-            seen.append(item)  # noqa: PERF402 - the items before the error count
-    assert seen == [0, 1]
+    items = Prefetcher(read, range(9), 3)
+    assert [next(items), next(items)] == [0, 1]
+    with pytest.raises(ValueError, match="step 2 is broken"):
+        next(items)
     assert not reading_threads()
 
 
-def test_leaving_early_ends_the_threads():
-    with pytest.raises(KeyboardInterrupt), Prefetcher(lambda step: step, range(1000), 4) as items:
+def use_and_interrupt(items):
+    with items:
         next(items)
         raise KeyboardInterrupt
+
+
+def test_leaving_early_ends_the_threads():
+    items = Prefetcher(lambda step: step, range(1000), 4)
+    with pytest.raises(KeyboardInterrupt):
+        use_and_interrupt(items)
     assert not reading_threads()
     assert list(items) == []
 

@@ -2,8 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.errors import UsageError
@@ -59,7 +58,7 @@ def test_another_seed_starts_the_mix_elsewhere():
 
 def test_the_order_is_the_same_on_every_machine_and_version():
     made = schedule(seed=7)
-    assert [made.task(step) for step in range(8)] == "taxi taxi taxi digits taxi taxi sst taxi".split()
+    assert [made.task(step) for step in range(8)] == ["taxi", "taxi", "taxi", "digits", "taxi", "taxi", "sst", "taxi"]
     assert [made.indices(step).tolist() for step in range(2)] == [[35, 15, 41, 64], [44, 17, 6, 49]]
 
 
@@ -145,5 +144,5 @@ def test_a_schedule_that_cannot_be_is_refused(changes, message):
 
 
 def test_a_batch_that_processes_cannot_share_is_refused():
-    with pytest.raises(UsageError, match="batch '4' of task '.*' cannot be divided evenly over 3 processes"):
+    with pytest.raises(UsageError, match=r"batch '4' of task '.*' cannot be divided evenly over 3 processes"):
         schedule().indices(0, 0, 3)

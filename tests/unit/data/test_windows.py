@@ -1,9 +1,6 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from unistd.core.data.prepare import prepare
 from unistd.core.data.windows import EMBARGO, NO_TARGET, SEQUENCE_END, SPLIT_END, Windows

@@ -54,6 +54,13 @@ def test_a_missing_dependency_comes_with_its_own_pip_command(installed_plugin):
     assert failure.help == "pip install 'h5py-missing>=3.8'"
 
 
+def test_a_distribution_without_metadata_stops_no_other(installed_plugin):
+    broken = installed_plugin("demo-a")
+    installed_plugin("demo-b")
+    next(broken.path.parent.glob("demo_a-*/METADATA")).unlink()
+    assert loaded_names({}) == [("demo-b", "plug"), ("unknown", "plug")]
+
+
 def test_a_module_that_is_not_there_is_named_by_its_entry_point(installed_plugin):
     installed_plugin("demo-a").path.unlink()
     assert only_failure().where == "demo_a"

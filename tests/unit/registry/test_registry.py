@@ -2,7 +2,13 @@ import pytest
 from packaging.requirements import Requirement
 
 from unistd.registry.component import Component, Config, TaskConfig
-from unistd.registry.errors import AmbiguousComponent, ComponentImportError, MissingRequirement, UnknownComponent
+from unistd.registry.errors import (
+    AmbiguousComponent,
+    ComponentImportError,
+    MissingRequirement,
+    PluginError,
+    UnknownComponent,
+)
 from unistd.registry.registry import Registry, satisfied
 from unistd.registry.slot import Choice
 from unistd.registry.spec import load_spec
@@ -66,6 +72,11 @@ def test_an_unknown_name_may_be_in_a_plugin_that_failed(installed_plugin, name, 
     assert ("plug-in 'plug' (demo-a 1.0), which failed at import: ZeroDivisionError" in caught.value.help) is named
 
 
+def test_a_registry_of_components_checks_them():
+    with pytest.raises(PluginError, match="metric 'bias' is declared twice"):
+        Registry.of(component(), component())
+
+
 def test_factory_binds_the_options_and_calls_nothing(registry):
     factory = registry.factory("backbone", Choice("vit", registry.find("backbone", "vit").config(variant="tiny")))
     assert factory.keywords == {"variant": "tiny", "freeze": True}
@@ -98,7 +109,11 @@ def test_a_missing_requirement_is_found_before_the_import(installed_plugin):
 
 @pytest.mark.parametrize(
     ("body", "text", "where"),
-    [("x = 1\nimport no_such_thing\n", "ModuleNotFoundError", "demo_a.py:2"), ("x = 1\n", "AttributeError", "demo_a")],
+    [
+        ("x = 1\nraise SystemExit\n", "SystemExit", "demo_a.py:2"),
+        ("x = 1\nimport no_such_thing\n", "ModuleNotFoundError", "demo_a.py:2"),
+        ("x = 1\n", "AttributeError", "demo_a"),
+    ],
 )
 def test_a_target_that_cannot_be_imported_says_where(installed_plugin, body, text, where):
     broken = component(f"{installed_plugin('demo-a', body).module}:X")

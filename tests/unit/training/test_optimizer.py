@@ -24,7 +24,9 @@ def trained(steps: int = 3):
 def test_state_comes_back_by_name_and_goes_on_bit_equal():
     module, optimizer = trained()
     saved, weights = optimizer_state(optimizer, module), {k: v.clone() for k, v in module.state_dict().items()}
-    assert set(saved) == {f"{moment}/1.{name}" for moment in ("exp_avg", "exp_avg_sq", "step") for name in ("weight", "bias")}
+    assert set(saved) == {
+        f"{moment}/1.{name}" for moment in ("exp_avg", "exp_avg_sq", "step") for name in ("weight", "bias")
+    }
     saved = {key: tensor.clone() for key, tensor in saved.items()}
     other, fresh = trained(steps=0)
     other.load_state_dict(weights)
@@ -37,7 +39,10 @@ def test_state_comes_back_by_name_and_goes_on_bit_equal():
 
 def test_vectors_are_not_decayed():
     _, optimizer = trained()
-    assert [(group["weight_decay"], [p.ndim for p in group["params"]]) for group in optimizer.param_groups] == [(0.05, [2]), (0.0, [1])]
+    assert [(group["weight_decay"], [p.ndim for p in group["params"]]) for group in optimizer.param_groups] == [
+        (0.05, [2]),
+        (0.0, [1]),
+    ]
 
 
 def test_a_tensor_of_nobody_is_refused():

@@ -46,7 +46,11 @@ def literal(module: LowRankExperts, x: Tensor) -> Tensor:
             rank = module.rank[first + e].item()
             low, high = math.floor(rank), math.ceil(rank)
             share = rank - low
-            blend = whole(x, down, up, low) if low == high else (1 - share) * whole(x, down, up, low) + share * whole(x, down, up, high)
+            blend = (
+                whole(x, down, up, low)
+                if low == high
+                else (1 - share) * whole(x, down, up, low) + share * whole(x, down, up, high)
+            )
             out = out + gates[..., e : e + 1] * blend
         first += count
         parts.append(out)
@@ -101,26 +105,26 @@ def test_order_of_experts_does_not_matter():
 
 
 SITES = [
-    Site(name="blocks.0.attn.qkv", width=6, parts={"q": 6, "k": 6, "v": 6}),
-    Site(name="blocks.0.attn.proj", width=6, parts={"proj": 6}),
-    Site(name="blocks.0.temporal.up", width=2, parts={"temporal": 6}, owned=True),
+    Site(name="layers.0.attn.qkv", width=6, parts={"q": 6, "k": 6, "v": 6}),
+    Site(name="layers.0.attn.proj", width=6, parts={"proj": 6}),
+    Site(name="layers.0.temporal.up", width=2, parts={"temporal": 6}, owned=True),
 ]
 
 
 def test_ra_moe_places_the_papers_numbers_of_experts():
     made = ra_moe(SITES, router=SoftmaxRouter, rank=Rank(first=4.5, max=8))
     assert {name: module.experts for name, module in made.items()} == {
-        "blocks.0.attn.qkv": {"q": 6, "k": 6, "v": 6},
-        "blocks.0.attn.proj": {"proj": 2},
-        "blocks.0.temporal.up": {"temporal": 2},
+        "layers.0.attn.qkv": {"q": 6, "k": 6, "v": 6},
+        "layers.0.attn.proj": {"proj": 2},
+        "layers.0.temporal.up": {"temporal": 2},
     }
-    assert made["blocks.0.attn.proj"].rank.tolist() == [4.5, 4.5]
+    assert made["layers.0.attn.proj"].rank.tolist() == [4.5, 4.5]
 
 
 def test_lora_has_one_expert_and_no_router():
     made = lora(SITES, router=SoftmaxRouter, rank=3, roles=("q", "v"))
-    assert made["blocks.0.attn.qkv"].experts == {"q": 1, "k": 0, "v": 1}
-    assert "blocks.0.attn.proj" not in made
+    assert made["layers.0.attn.qkv"].experts == {"q": 1, "k": 0, "v": 1}
+    assert "layers.0.attn.proj" not in made
     assert not any("routers" in name for module in made.values() for name, _ in module.named_parameters())
 
 
@@ -134,8 +138,10 @@ def test_unknown_role_is_answered_with_the_roles():
     assert str(caught.value) == "no linear map of the trunk has the role 'query'\n  help: roles: q, k, v, proj"
 
 
-@pytest.mark.parametrize(("adapter", "says"), [(lora, "adapter 'lora' has one expert"), (none, "adapter 'none' makes no experts")])
+@pytest.mark.parametrize(
+    ("adapter", "says"), [(lora, "adapter 'lora' has one expert"), (none, "adapter 'none' makes no experts")]
+)
 def test_experts_nobody_would_make_are_refused(adapter, says):
-    asking = Site(name="blocks.0.temporal.up", width=2, parts={"temporal": 6}, owned=True, experts=2)
+    asking = Site(name="layers.0.temporal.up", width=2, parts={"temporal": 6}, owned=True, experts=2)
     with pytest.raises(UsageError, match=says):
         adapter([*SITES[:2], asking], router=SoftmaxRouter)

@@ -13,10 +13,8 @@ from torch import Tensor, nn
 
 from unistd.core.adapter import AdaptedLinear, Adapter, Site
 from unistd.plugins.backbone_vit import unistd_components
-from unistd.plugins.backbone_vit.open_clip_vit import _trunk as open_clip_trunk
-from unistd.plugins.backbone_vit.open_clip_vit import open_clip_vit
-from unistd.plugins.backbone_vit.timm_vit import _trunk as timm_trunk
-from unistd.plugins.backbone_vit.timm_vit import timm_vit
+from unistd.plugins.backbone_vit.open_clip_vit import _trunk as open_clip_trunk, open_clip_vit
+from unistd.plugins.backbone_vit.timm_vit import _trunk as timm_trunk, timm_vit
 from unistd.plugins.backbone_vit.trunk import Trunk
 
 SMALL = {"pretrained": False, "depth": 2, "width": 48, "heads": 3}

@@ -12,8 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from unistd.core.errors import ModelError
-from unistd.plugins.backbone_vit.open_clip_vit import _trunk as open_clip_trunk
-from unistd.plugins.backbone_vit.open_clip_vit import open_clip_vit
+from unistd.plugins.backbone_vit.open_clip_vit import _trunk as open_clip_trunk, open_clip_vit
 from unistd.plugins.backbone_vit.timm_vit import timm_vit
 
 TINY = "vit_tiny_patch16_224"

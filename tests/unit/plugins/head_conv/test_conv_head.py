@@ -9,7 +9,10 @@ from unistd.plugins.head_conv.conv_head import ConvHead
 
 def head(**changes) -> ConvHead:
     torch.manual_seed(0)
-    return ConvHead(**{"past": 3, "future": 5, "channels_in": 2, "channels_out": 2, "trunk_width": 20, "width": 8, "stride": 4} | changes)
+    return ConvHead(
+        **{"past": 3, "future": 5, "channels_in": 2, "channels_out": 2, "trunk_width": 20, "width": 8, "stride": 4}
+        | changes
+    )
 
 
 @pytest.mark.parametrize("stride", [1, 2, 4, 8])

@@ -1,0 +1,59 @@
+"""Forecasts written by the command, as a user opens them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray
+
+from unistd.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def written(finished, tmp_path_factory):
+    out = tmp_path_factory.mktemp("forecast") / "city.zarr"
+    assert main(["predict", str(finished), "--task", "city", "--out", str(out)]) == 0
+    return out
+
+
+def test_opens_in_xarray_with_coordinates_and_units(written):
+    data = xarray.open_zarr(written, consolidated=False)
+    assert data["forecast"].dims == ("start", "lead", "channel", "y", "x")
+    assert data["forecast"].attrs["units"] == "trips"
+    assert data["channel"].values.tolist() == ["inflow", "outflow"]
+    assert data["time"].dims == ("start", "lead")
+    assert (data["time"].values[:, 0] > data["start"].values).all()
+
+
+def test_error_of_the_file_is_that_of_metrics(written, finished):
+    import json
+
+    data = xarray.open_zarr(written, consolidated=False)
+    mse = float(((data["forecast"] - data["truth"]).astype(np.float64) ** 2).mean())
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert mse == pytest.approx(metrics["tasks"]["city"]["test"]["mse"], rel=1e-5)
+
+
+def test_a_strip_and_a_gif_lie_beside_it(written):
+    assert {path.name for path in written.with_name("city-figures").iterdir()} == {"city.png", "city.gif"}
+
+
+def test_latest_needs_no_truth(finished, tmp_path):
+    out = tmp_path / "next.zarr"
+    assert main(["predict", str(finished), "--task", "city", "--out", str(out), "--latest"]) == 0
+    data = xarray.open_zarr(out, consolidated=False)
+    assert "truth" not in data
+    assert data.sizes["start"] == 1
+    assert np.isfinite(data["forecast"].values).all()
+
+
+def test_nothing_is_overwritten(written, finished, capsys):
+    assert main(["predict", str(finished), "--task", "city", "--out", str(written)]) == 2
+    assert f"'{written}' is there already" in capsys.readouterr().err
+
+
+def test_unknown_task_is_answered_with_the_tasks(finished, tmp_path, capsys):
+    assert main(["predict", str(finished), "--task", "town", "--out", str(tmp_path / "x.zarr")]) == 2
+    said = capsys.readouterr().err
+    assert "the run has no task 'town'" in said
+    assert "it has city, shapes" in said
