@@ -23,7 +23,7 @@ def tasks(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({name: asdict(card) for name, card in cards.items()}, indent=2))
     else:
-        header = ("task", "discipline", "window", "channels", "step", "source")
+        header = ("task", "discipline", "window", "step", "channels; source")
         click.echo(table(header, [(name, *_row(card)) for name, card in cards.items()]))
 
 
@@ -38,6 +38,10 @@ def _card(registry: Registry, name: str) -> TaskCard | None:
 
 
 def _row(card: TaskCard) -> tuple[str, ...]:
-    channels = ", ".join(f"{channel.name} [{channel.unit}]" for channel in card.channels)
+    by_unit: dict[str, list[str]] = {}
+    for channel in card.channels:
+        by_unit.setdefault(channel.unit, []).append(channel.name)
+    channels = ", ".join(f"{', '.join(names)} [{unit}]" for unit, names in by_unit.items())
     count, unit = card.step
-    return card.discipline, f"{card.window.past} → {card.window.future}", channels, f"{count} {unit}", card.source
+    window = f"{card.window.past} → {card.window.future}"
+    return card.discipline, window, f"{count} {unit}", f"{channels}; {card.source}"

@@ -32,6 +32,7 @@ def results_png(path: Path, records: Mapping[str, Mapping[str, Any]], *, metric:
     limit = _limit(ratios)
     for y, task in enumerate(ordered):
         _bar(axes, y, ratios[task]["model"], limit)
+        _beyond(axes, y, ratios[task], limit)
     names = sorted({name for each in ratios.values() for name in each} - {"model"})
     for marker, name in zip(MARKERS, names, strict=False):
         known = [(ratios[task][name], y) for y, task in enumerate(ordered) if name in ratios[task]]
@@ -76,9 +77,14 @@ def _bar(axes: Axes, y: int, ratio: float, limit: float) -> None:
 
 
 def _marks(axes: Axes, known: list[tuple[float, int]], limit: float, marker: str, name: str) -> None:
-    """Mark a baseline's ratios; one beyond the axis stands at its end, with its value."""
-    x, y = [min(ratio, limit) for ratio, _ in known], [y for _, y in known]  # a NaN stays one and is not drawn
+    """Mark a baseline's ratios within the axis."""
+    x, y = [ratio if ratio <= limit else math.nan for ratio, _ in known], [y for _, y in known]  # a NaN is not drawn
     axes.scatter(x, y, marker=marker, s=34, color="white", edgecolor=TEXT, label=name, zorder=3)
-    for ratio, row in known:
-        if ratio > limit:
-            axes.text(limit * 0.985, row, f"{ratio:.2f} ›", ha="right", va="center", fontsize=8, color=TEXT, zorder=3)
+
+
+def _beyond(axes: Axes, y: int, ratios: Mapping[str, float], limit: float) -> None:
+    """Write the baselines beyond the axis at its end, with their values."""
+    far = sorted((ratio, name) for name, ratio in ratios.items() if name != "model" and ratio > limit)
+    if far:
+        text = ", ".join(f"{name} {ratio:.2f}" for ratio, name in far) + " ›"
+        axes.text(limit * 1.03, y, text, ha="right", va="center", fontsize=8, color=TEXT, zorder=3)

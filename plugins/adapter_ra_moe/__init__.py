@@ -18,20 +18,20 @@ def unistd_components() -> list[Component]:
             name="ra-moe",
             config=RaMoeConfig,
             target="unistd.plugins.adapter_ra_moe.family:ra_moe",
-            summary="rank-adaptive mixture of low-rank experts, routed per token",
+            summary="Rank-adaptive mixture of low-rank experts, routed per token",
         ),
         Component(
             kind="adapter",
             name="lora",
             config=LoraConfig,
             target="unistd.plugins.adapter_ra_moe.family:lora",
-            summary="one low-rank expert of fixed rank, without a router",
+            summary="One low-rank expert of fixed rank, without a router",
         ),
         Component(
             kind="adapter",
             name="none",
             config=NoneConfig,
             target="unistd.plugins.adapter_ra_moe.family:none",
-            summary="no adapter: only heads and temporal modules learn",
+            summary="No adapter: only heads and temporal modules learn",
         ),
     ]

@@ -18,13 +18,13 @@ def unistd_components() -> list[Component]:
             name="timm-vit",
             config=TimmViTConfig,
             target="unistd.plugins.backbone_vit.timm_vit:timm_vit",
-            summary="Vision transformer of timm: ImageNet, DINO, MAE, CLIP, SigLIP and other weights, or none.",
+            summary="Vision transformer of timm: ImageNet, DINO, MAE, CLIP, SigLIP and other weights, or none",
         ),
         Component(
             kind="backbone",
             name="open-clip-vit",
             config=OpenCLIPViTConfig,
             target="unistd.plugins.backbone_vit.open_clip_vit:open_clip_vit",
-            summary="Image tower of an OpenCLIP vision transformer, pre-trained on image-text pairs, or random.",
+            summary="Image tower of an OpenCLIP vision transformer, pre-trained on image-text pairs, or random",
         ),
     ]

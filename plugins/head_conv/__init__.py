@@ -32,6 +32,6 @@ def unistd_components() -> list[Component]:
             name="conv",
             config=ConvHeadConfig,
             target="unistd.plugins.head_conv.conv_head:ConvHead",
-            summary="strided convolutions in, upsampling convolutions out, relative to the last frame",
+            summary="Strided convolutions in, upsampling convolutions out, relative to the last frame",
         )
     ]

@@ -28,6 +28,6 @@ def unistd_components() -> list[Component]:
             name="softmax",
             config=SoftmaxConfig,
             target="unistd.plugins.router_softmax.softmax:SoftmaxRouter",
-            summary="linear map of the token, softmax over the experts, optional top-k",
+            summary="Linear map of the token, softmax over the experts, optional top-k",
         )
     ]

@@ -38,13 +38,13 @@ def unistd_components() -> list[Component]:
             name="zero-mlp",
             config=ZeroMlpConfig,
             target="unistd.plugins.temporal_zero_mlp.zero_mlp:ZeroMlp",
-            summary="bottleneck MLP on the spatial mean, zero-initialised, through a sigmoid",
+            summary="Bottleneck MLP on the spatial mean, zero-initialised, through a sigmoid",
         ),
         Component(
             kind="temporal",
             name="none",
             config=NoneConfig,
             target="unistd.plugins.temporal_zero_mlp.zero_mlp:NoTemporal",
-            summary="no temporal module",
+            summary="No temporal module",
         ),
     ]

@@ -20,7 +20,8 @@ model:
 tasks:
   city: {{kind: synthetic-traffic, days: 14, height: 8, width: 9, head: {{kind: conv, width: 8}}}}
   shapes:
-    {{kind: synthetic-motion, height: 12, width: 12, train: 10, val: 2, test: 2, metrics: [psnr], head: {{kind: conv, width: 8}}}}
+    {{kind: synthetic-motion, height: 12, width: 12, train: 10, val: 2, test: 2, metrics: [psnr],
+      head: {{kind: conv, width: 8}}}}
 training:
   steps: 12
   batch: 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,3 +89,17 @@ def test_another_spec_is_not_resumed(finished, capsys):
 def test_workers_do_not_change_the_result(spec, tmp_path, finished, assert_same_bits):
     assert main(["train", str(spec), "-o", "training.workers=3", "-o", "training.cache=never"]) == 0
     assert_same_bits(tmp_path / "run", finished)
+
+
+def test_a_store_that_was_written_anew_is_not_mistaken(spec, tmp_path, capsys):
+    store = tmp_path / "frames.zarr"
+    text = spec.read_text()
+    spec.write_text(text.replace("train: 10,", f"train: 10, store: {store},"))
+    assert main(["train", str(spec), "-o", "training.steps=1"]) == 0
+    shutil.rmtree(store)
+    other = tmp_path / "other.yaml"
+    other.write_text(spec.read_text().replace("train: 10,", "train: 11,"))
+    assert main(["train", str(other), "--dry-run"]) == 0  # another set of frames at the same place
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "run")]) == 1
+    assert "the store of task 'shapes' is not the one this run was trained on" in capsys.readouterr().err

@@ -103,3 +103,11 @@ def test_test_split_stays_closed_while_training(spec, monkeypatch):
     assert main(["train", str(spec), "-o", "training.steps=4"]) == 0
     assert set(during) == {"train", "val"}
     assert "test" in opened
+
+
+def test_bf16_trains_and_is_not_fp32(spec, tmp_path, finished, last_tensors):
+    assert main(["train", str(spec), "-o", "training.precision=bf16"]) == 0
+    own, other = last_tensors(tmp_path / "run"), last_tensors(finished)
+    weights = [name for name in own if name.startswith("model/") and "read_out.weight" in name]
+    assert all(own[name].dtype == torch.float32 and own[name].isfinite().all() for name in weights)
+    assert any(not torch.equal(own[name], other[name]) for name in weights)

@@ -177,7 +177,7 @@ def test_results_are_errors_over_persistence_best_at_the_top(drawn, tmp_path):
 
 def test_a_baseline_beyond_the_axis_keeps_its_value(drawn, tmp_path):
     results_png(tmp_path / "a.png", {"taxi": record(1.0, day_lag=12.0)})
-    assert "6.00 ›" in [text.get_text() for text in drawn[0].axes[0].texts]
+    assert "day_lag 6.00 ›" in [text.get_text() for text in drawn[0].axes[0].texts]
 
 
 @pytest.mark.parametrize("values", [np.full((1, 1, 2, 2), np.nan), np.zeros((1, 1, 2, 2))])

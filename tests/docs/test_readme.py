@@ -1,0 +1,57 @@
+"""What the README shows runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from unistd.cli.main import COMMANDS, main, unistd
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_python_example_runs_and_is_short():
+    (code,) = blocks("python")
+    assert len([line for line in code.splitlines() if line.strip() and "import" not in line]) <= 15
+    scope: dict[str, object] = {}
+    exec(compile(code + "\nresult = model(torch.zeros(1, 12, 1, 9, 7), 'clouds')", "README.md", "exec"), scope)
+    assert scope["result"].shape == (1, 6, 1, 9, 7)
+
+
+def test_the_spec_shown_is_the_spec_shipped():
+    (shown,) = blocks("yaml")
+    shipped = (ROOT / "examples" / "quickstart.yaml").read_text()
+    assert shown.strip() in shipped
+
+
+def test_every_command_is_shown_and_every_shown_command_exists():
+    shown = set(re.findall(r"^unistd ([a-z]+)", README, flags=re.MULTILINE))
+    assert shown == {command.name for command in COMMANDS}
+
+
+@pytest.mark.parametrize("command", [c.name for c in COMMANDS])
+def test_options_shown_are_options_of_the_command(command):
+    lines = re.findall(rf"^unistd {command}\b.*", README, flags=re.MULTILINE)
+    asked = {option for line in lines for option in re.findall(r"(?<!\S)--?[a-z]+", line)}
+    help_text = CliRunner().invoke(unistd, [command, *(["list"] if command == "plugins" else []), "--help"]).output
+    assert [option for option in asked if option not in help_text] == []
+
+
+@pytest.mark.parametrize("name", ["quickstart", "real"])
+def test_examples_validate(name):
+    assert main(["validate", str(ROOT / "examples" / f"{name}.yaml")]) == 0
+
+
+def test_paper_example_lacks_nothing_but_tasks(capsys):
+    assert main(["validate", str(ROOT / "examples" / "paper.yaml")]) == 2
+    problems = re.findall(r"paper\.yaml:\d+:\d+: (.*)", capsys.readouterr().err)
+    assert len(problems) == 10
+    assert all(problem.startswith("unknown task '") for problem in problems)
