@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from unistd import __version__
 from unistd.cli.options import as_json
 from unistd.cli.table import table
+from unistd.core.data.memory import available_memory
 from unistd.registry.errors import PluginError
 from unistd.registry.registry import Registry, satisfied
 
@@ -105,18 +106,8 @@ def check_plugins(found: Diagnosis, registry: Registry) -> None:
 def check_space(found: Diagnosis) -> None:
     """Look at the free disk space here and the free memory."""
     found.facts["free disk"] = f"{shutil.disk_usage(Path.cwd()).free / GIB:.0f} GiB"
-    memory = _free_memory()
-    found.facts["free memory"] = "unknown" if memory is None else f"{memory / GIB:.0f} GiB"
+    found.facts["free memory"] = f"{available_memory() / GIB:.0f} GiB"
     found.facts["cpu cores"] = str(os.cpu_count())
-
-
-def _free_memory() -> int | None:
-    """Linux knows what could be freed; elsewhere there is no answer without another library."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), None)
 
 
 def _version(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from rich.progress import track
 
 from unistd.cli.options import as_json
 from unistd.core.data.windows import Windows
-from unistd.core.errors import ModelError, UsageError
+from unistd.core.errors import ModelError
 from unistd.core.evaluation.baselines import baselines
 from unistd.core.evaluation.evaluate import evaluate as evaluate_windows
 from unistd.core.evaluation.report import results_table, task_record
@@ -37,50 +36,27 @@ from unistd.registry.scoring import compose_scoring
 def evaluate(run: Path, names: tuple[str, ...], split: Split, checkpoint: str, *, as_json: bool) -> None:
     """Score the run in folder RUN on every window of a split, in the data's units."""
     console = Console(stderr=True)
-    opened, at = JointRun.open(run, Registry.discover(), checkpoint)
-    records = evaluate_run(opened, at.step, split, console, names)
+    opened, at = JointRun.open(run, Registry.discover(), checkpoint, names)
+    records = evaluate_run(opened, at.step, split, console)
     if as_json:
         click.echo(json.dumps(records, indent=2))
     else:
         Console().print(results_table(records["tasks"], split))
 
 
-def evaluate_run(
-    run: JointRun,
-    step: int,
-    split: Split,
-    console: Console,
-    names: Sequence[str] = (),
-    device: torch.device | None = None,
-) -> dict[str, Any]:
+def evaluate_run(run: JointRun, step: int, split: Split, console: Console) -> dict[str, Any]:
     """Score the weights in ``run``, taken after ``step`` steps, on ``split``; returns what ``metrics.json`` holds.
 
-    Raises:
-        UsageError: A name is no task of the run.
+    The tasks are those whose stores are open.
     """
-    for name in names:
-        known_task(run, name)
-    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run.forecaster.to(device).eval()
-    chosen = {name: own for name, own in run.tasks.items() if not names or name in names}
-    windows = open_windows(chosen, run.stores, split)
+    windows = open_windows(run.tasks, run.stores, split)
     sizes = batches(run.spec, run.tasks)
     records = {}
-    for name in track(chosen, "scoring", console=console, transient=True, disable=not console.is_terminal):
+    for name in track(windows, "scoring", console=console, transient=True, disable=not console.is_terminal):
         records[name] = _task(run, name, windows[name], sizes[name], device)
     return {"tasks": records, "split": split, "step": step}
-
-
-def known_task(run: JointRun, name: str) -> None:
-    """Refuse a name that is no task of ``run``.
-
-    Raises:
-        UsageError: It is none.
-    """
-    if name not in run.tasks:
-        raise UsageError(
-            f"the run has no task '{name}'", where=str(run.folder.path), help=f"it has {', '.join(run.tasks)}"
-        )
 
 
 def _task(run: JointRun, name: str, windows: Windows, batch: int, device: torch.device) -> dict[str, Any]:
@@ -95,4 +71,6 @@ def _task(run: JointRun, name: str, windows: Windows, batch: int, device: torch.
             )
     others = {reference: score(forecast) for reference, forecast in references.forecasts.items()}
     unit = run.tasks[name].unit
-    return task_record(model, others, references.left_out, scoring.metrics, unit=unit, windows=len(windows))
+    return task_record(
+        model, others, references.left_out, scoring.metrics, split=windows.split, unit=unit, windows=len(windows)
+    )

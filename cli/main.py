@@ -51,6 +51,10 @@ def main(args: Sequence[str] | None = None) -> int:
     except UnistdError as error:
         click.echo(_with_frames(error) if state.verbose else str(error), err=True)
         return error.exit_code
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(_with_frames(error) if state.verbose else f"{place}{error.strerror or error}", err=True)
+        return 1
     except Exception as error:
         click.echo(
             f"{_with_frames(error)}\nthis is a bug in unistd or in a plug-in; please report these lines", err=True

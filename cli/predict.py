@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 import torch
+from click.core import ParameterSource
 from rich.console import Console
+from rich.progress import Progress
 
-from unistd.cli.drawing import draw_window
-from unistd.cli.evaluate import known_task
+from unistd.cli.drawing import draw_latest, draw_window
+from unistd.core.data.windows import Windows
 from unistd.core.errors import UsageError
 from unistd.core.prediction.write import write_forecasts, write_latest
 from unistd.core.task import SPLITS, Split
-from unistd.registry.compose import batches, open_windows
+from unistd.registry.compose import batches
 from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
 
@@ -28,33 +30,39 @@ from unistd.registry.registry import Registry
 @click.option(
     "--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights."
 )
-def predict(run: Path, name: str, out: Path, split: Split, checkpoint: str, *, latest: bool) -> None:
+@click.pass_context
+def predict(
+    ctx: click.Context, run: Path, name: str, out: Path, split: Split, checkpoint: str, *, latest: bool
+) -> None:
     """Write forecasts of one task, made by the run in folder RUN, with coordinates and units.
 
-    Beside the data set, a PNG strip and a GIF of one window show input, truth, forecast and error.
+    Pictures of one window lie beside the data set: input, truth, forecast and error.
     """
     console = Console(stderr=True)
+    if latest and ctx.get_parameter_source("split") is ParameterSource.COMMANDLINE:
+        raise UsageError(
+            "'--latest' forecasts after the last frames; it has no '--split'", help="leave one of them out"
+        )
     if out.exists():
         raise UsageError(f"'{out}' is there already", help="name another place with --out")
-    opened, at = JointRun.open(run, Registry.discover(), checkpoint)
-    known_task(opened, name)
+    opened, at = JointRun.open(run, Registry.discover(), checkpoint, [name])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     opened.forecaster.to(device).eval()
-    own, batch = opened.tasks[name], batches(opened.spec, opened.tasks)[name]
-    forecast = partial(_forecast, opened, name)
+    window, store, forecast = opened.tasks[name].window, opened.stores[name], partial(_forecast, opened, name)
     origin = {"run": str(run), "step": str(at.step), "task": name}
+    folder = out.with_name(f"{out.stem}-figures")
     if latest:
-        window = own.window
-        write_latest(
-            out, opened.stores[name], forecast, past=window.past, future=window.future, device=device, attributes=origin
-        )
-        console.print(f"forecast of what comes next: {out}", highlight=False)
-        return
-    windows = open_windows({name: own}, opened.stores, split)[name]
-    write_forecasts(out, windows, forecast, batch=batch, device=device, attributes=origin)
-    pictures = draw_window(opened, name, windows, out.with_name(f"{out.stem}-figures"))
-    console.print(f"forecasts of {len(windows)} windows: {out}", highlight=False)
-    console.print(f"one of them drawn: {', '.join(map(str, pictures))}", highlight=False)
+        past, future = window.past, window.future
+        write_latest(out, store, forecast, past=past, future=future, device=device, attributes=origin)
+        pictures = draw_latest(opened, name, folder)
+    else:
+        windows = Windows(store, split, window.past, window.future)
+        batch = batches(opened.spec, opened.tasks)[name]
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            bar = partial(progress.advance, progress.add_task("forecasting", total=len(windows)))
+            write_forecasts(out, windows, forecast, batch=batch, device=device, attributes=origin, progress=bar)
+        pictures = draw_window(opened, name, windows, folder)
+    console.print(f"forecasts: {out}\ndrawn: {', '.join(map(str, pictures))}", highlight=False, soft_wrap=True)
 
 
 def _forecast(run: JointRun, name: str, past: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:

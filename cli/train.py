@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import click
+import torch
 from lightning_fabric import Fabric
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -19,6 +21,7 @@ from unistd.cli.options import SpecPath, overrides
 from unistd.core.data.batches import BatchReader
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.data.windows import Windows
+from unistd.core.errors import UsageError
 from unistd.core.evaluation.report import results_table
 from unistd.core.figures.results import results_png
 from unistd.core.model import count_parameters
@@ -26,10 +29,11 @@ from unistd.core.training.loop import JointTraining, Outcome
 from unistd.core.training.progress import Progress
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.state import trunk_is_frozen
-from unistd.core.training.trunk_file import check_unchanged
+from unistd.core.training.trunk_file import check_unchanged, trunk_digest
 from unistd.registry.compose import compose_schedule, open_windows
 from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
+from unistd.registry.scoring import compose_scoring
 from unistd.registry.spec import load_spec
 
 PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
@@ -43,6 +47,8 @@ PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf
 def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool) -> None:
     """Train one model on all tasks of SPEC, then score it on the test split."""
     console = Console(stderr=True)
+    if resume and dry_run:
+        raise UsageError("'--dry-run' trains nothing, so there is nothing to '--resume'", help="leave one of them out")
     registry = Registry.discover()
     wanted = load_spec(spec, registry, overrides)
     if not (resume or dry_run):
@@ -51,6 +57,7 @@ def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool
         run = JointRun.compose(wanted, registry, report)
     training, validation = (open_windows(run.tasks, run.stores, split) for split in ("train", "val"))
     schedule = compose_schedule(wanted, run.tasks, training)
+    check_scoring(run)
     show_plan(run, schedule, console)
     if dry_run:
         return
@@ -58,11 +65,13 @@ def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool
         run, BatchReader(training, schedule, cache=wanted.training.cache), validation, console, resume=resume
     )
     if outcome.stopped_by:
-        again = " ".join(["unistd", "train", str(spec), *(f"-o {override}" for override in overrides), "--resume"])
+        options = [part for override in overrides for part in ("-o", override)]
+        again = shlex.join(["unistd", "train", str(spec), *options, "--resume"])
         console.print(
-            f"stopped by {outcome.stopped_by} after step {outcome.step}, all of it saved; go on with", highlight=False
+            f"stopped by {outcome.stopped_by} after step {outcome.step}, all of it saved; go on with\n  {again}",
+            highlight=False,
+            soft_wrap=True,
         )
-        console.print(f"  {again}", highlight=False, soft_wrap=True)
         return
     _score(run, console)
 
@@ -71,18 +80,20 @@ def _fit(
     run: JointRun, reader: BatchReader, validation: Mapping[str, Windows], console: Console, *, resume: bool
 ) -> Outcome:
     settings = run.spec.training
-    checkpoint = None
-    if resume:
-        checkpoint = run.resume()
-    else:
+    if not resume:
         run.start()
-    fabric = Fabric(accelerator="auto", devices=1, precision=PRECISION[settings.precision])
-    progress = Progress(console, settings.steps, checkpoint.step if checkpoint else 0)
-    if resume:
-        console.print(f"resuming after step {checkpoint.step if checkpoint else 0}", highlight=False)
-    outcome = JointTraining(run.forecaster, reader, validation, settings, run.folder, fabric, progress).fit(checkpoint)
+    with run.folder.lock():
+        checkpoint = run.resume() if resume else None
+        first = checkpoint.step if checkpoint else 0
+        if resume:
+            console.print(f"resuming after step {first}", highlight=False)
+        fabric = Fabric(accelerator="auto", devices=1, precision=PRECISION[settings.precision])
+        progress = Progress(console, settings.steps, first)
+        training = JointTraining(run.forecaster, reader, validation, settings, run.folder, fabric, progress)
+        trunk = trunk_digest(run.forecaster.model.trunk_parameters())
+        outcome = training.fit(checkpoint)
     if trunk_is_frozen(run.forecaster):
-        check_unchanged(run.forecaster.model.trunk_parameters(), run.record["trunk"])
+        check_unchanged(run.forecaster.model.trunk_parameters(), trunk)
     return outcome
 
 
@@ -94,8 +105,21 @@ def _score(run: JointRun, console: Console) -> None:
     Console().print(results_table(results["tasks"]))
     for name, windows in open_windows(run.tasks, run.stores, "test").items():
         draw_window(run, name, windows, run.folder.figures)
-    results_png(run.folder.figures / "results.png", results["tasks"])
+    results_png(run.folder.path / "results.png", results["tasks"])
     console.print(f"weights, log, metrics.json and figures are in {run.folder.path}", highlight=False)
+
+
+def check_scoring(run: JointRun) -> None:
+    """Find out now, not after training, whether every task can be scored: test windows, and metrics that fit.
+
+    Raises:
+        DataError: A task has no test window.
+        UsageError, ModelError: A metric cannot be had of a task's frames.
+    """
+    for name, windows in open_windows(run.tasks, run.stores, "test").items():
+        own, store = run.tasks[name], run.stores[name]
+        frames = torch.zeros(1, windows.future, len(own.task.card.channels), *store.grid)
+        compose_scoring(own, store, run.registry).check(frames)
 
 
 def show_plan(run: JointRun, schedule: JointSchedule, console: Console) -> None:

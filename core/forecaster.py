@@ -31,7 +31,7 @@ class Forecaster(nn.Module):
     def forward(self, task: str, past: Tensor, future: Tensor) -> Tensor:
         """Return the mean squared error, in normalised units, of forecasting ``future`` from ``past``, both physical.
 
-        Missing pixels (NaN) enter as the mean and take no part in the error (method §2).
+        Missing pixels (NaN) enter as 0, the mean of standardised data, and take no part in the error (method §2).
         """
         error, pixels = self.squared_error(task, past, future)
         return error / pixels.clamp(min=1)

@@ -26,7 +26,8 @@ class UnifiedModel(nn.Module):
         temporal: Makes the temporal module of each block; ``None`` for none.
 
     Raises:
-        ModelError: An adapter is made for a site that is not there, or a head is missing.
+        ModelError: An adapter is made for a site that is not there, or there is no head.
+        UsageError: A task has a name a module cannot have.
     """
 
     def __init__(
@@ -40,6 +41,9 @@ class UnifiedModel(nn.Module):
         if not heads:
             raise ModelError("a model needs at least one task head, got none")
         self._trunk = dict(backbone.named_parameters())  # by their names before anything was placed beside them
+        for name in heads:
+            if hasattr(nn.ModuleDict, name) or "." in name:
+                raise UsageError(f"a task cannot be named '{name}'", help=f"'{name}-task', for one")
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
         if temporal is not None:

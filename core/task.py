@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class TaskCard:
         scale_factor, add_offset, fill_value: physical = stored · scale_factor + add_offset, except fill_value (CF
             convention).
         cycles: Periods of the data, shortest first.
+        mirrors: Axes along which a mirrored sequence is as likely as the sequence itself; training windows are mirrored
+            at random, so that few events teach no direction.
         source, licence: Where the raw files come from and on what terms.
     """
 
@@ -74,6 +77,7 @@ class TaskCard:
     add_offset: float = 0.0
     fill_value: float | None = None
     cycles: tuple[Cycle, ...] = ()
+    mirrors: tuple[Literal["y", "x"], ...] = ()
     source: str = ""
     licence: str = ""
 
@@ -108,6 +112,14 @@ class Task(ABC):
     @abstractmethod
     def card(self) -> TaskCard:
         """What the frames are; known without reading a file."""
+
+    def folder(self) -> Path | None:
+        """Return the folder of the raw files, ``None`` for generated frames; other folders give other stores.
+
+        Raises:
+            DataError: It is not there.
+        """
+        return None
 
     @abstractmethod
     def sequences(self) -> Iterable[FrameSequence]:

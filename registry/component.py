@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from packaging.requirements import InvalidRequirement, Requirement
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from unistd.registry.slot import Choice, Slot
@@ -19,12 +19,20 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 PLUGIN_API = 1
 
 
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+"""A path as users write it, ``~`` for their home included."""
+
+
 class Config(BaseModel):
     """Base of every component's options; the fields are the keyword arguments of the component's target."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
     )
+
+    def without_download(self) -> Self:
+        """Return options that build the same module with first weights; one that fetches weights overrides this."""
+        return self
 
 
 class WindowConfig(Config):
@@ -41,7 +49,7 @@ class TaskConfig(Config):
 
     window: WindowConfig | None = None
     """Frames seen and forecast; the task's own protocol by default."""
-    head: Annotated[Choice, Slot("head")] = Choice("conv")
+    head: Annotated[Choice, Slot("head", "conv")] = Choice("conv")
     """The task's way into the trunk and out of it."""
     metrics: tuple[Annotated[Choice, Slot("metric")], ...] = (
         Choice(kind="mse"),
@@ -53,7 +61,7 @@ class TaskConfig(Config):
     """Multiplies the task's share of the training steps."""
     batch: Annotated[int, Field(ge=1)] | None = None
     """Windows in a batch of this task; ``training.batch`` by default."""
-    store: Path | None = None
+    store: UserPath | None = None
     """Folder of the converted frames; by default one in the cache folder, named by the task and its options."""
 
     @field_validator("metrics")

@@ -15,10 +15,12 @@ from unistd.core.data.schedule import JointSchedule
 from unistd.core.data.store import Store
 from unistd.core.data.store_place import default_store
 from unistd.core.data.windows import Windows
+from unistd.core.errors import UsageError
 from unistd.core.forecaster import Forecaster
 from unistd.core.model import UnifiedModel
+from unistd.core.router import Router
 from unistd.core.task import Split, Task, Window
-from unistd.registry.component import TaskConfig
+from unistd.registry.component import Config, TaskConfig
 from unistd.registry.registry import Registry
 from unistd.registry.slot import Choice
 from unistd.registry.spec import RunSpec
@@ -71,7 +73,19 @@ def compose_model(spec: RunSpec, registry: Registry) -> UnifiedModel:
             )
         router = registry.factory("router", parts.router)
         adapter = partial(registry.factory("adapter", parts.adapter), router=router)
-        return UnifiedModel(backbone, heads, adapter=adapter, temporal=registry.factory("temporal", parts.temporal))
+        model = UnifiedModel(backbone, heads, adapter=adapter, temporal=registry.factory("temporal", parts.temporal))
+    _check_router(spec, registry, model)
+    return model
+
+
+def _check_router(spec: RunSpec, registry: Registry, model: UnifiedModel) -> None:
+    chosen = spec.model.router
+    asked = chosen.config != registry.choose("router", chosen.kind).config
+    if asked and not any(isinstance(module, Router) for module in model.modules()):
+        raise UsageError(
+            f"the options of router '{chosen.kind}' have no effect: adapter '{spec.model.adapter.kind}' uses no router",
+            help="take them out, or choose adapter 'ra-moe'",
+        )
 
 
 def compose_forecaster(spec: RunSpec, registry: Registry, stores: Mapping[str, Store]) -> Forecaster:
@@ -97,26 +111,33 @@ def open_stores(
     """
     stores = {}
     for name, own in tasks.items():
-        path = own.config.store or default_store(own.choice.kind.replace("/", "-"), _fingerprint(own))
+        options = _options(own)
+        path = own.config.store or default_store(own.choice.kind.replace("/", "-"), _fingerprint(own, options))
         if path.exists():  # perhaps where nothing can be written, not even a lock
-            stores[name] = Store.open(path, own.task.card)
+            stores[name] = Store.open(path, own.task.card, options)
         else:
-            stores[name] = prepare(own.task, path, report=partial(report, name) if report else None)
+            stores[name] = prepare(own.task, path, options=options, report=partial(report, name) if report else None)
     return stores
 
 
-def _fingerprint(own: ComposedTask) -> dict[str, Any]:
-    composers = set(TaskConfig.model_fields)
-    return {"version": own.task.card.version, **own.config.model_dump(mode="json", exclude=composers)}
+def _options(own: ComposedTask) -> dict[str, Any]:
+    """Return the task's own options, which decide on its frames; where its files lie does not."""
+    return own.config.model_dump(mode="json", exclude={*TaskConfig.model_fields, "root"})
+
+
+def _fingerprint(own: ComposedTask, options: dict[str, Any]) -> dict[str, Any]:
+    folder = own.task.folder()
+    return {**options, "version": own.task.card.version, "folder": str(folder.resolve()) if folder else ""}
 
 
 def open_windows(tasks: Mapping[str, ComposedTask], stores: Mapping[str, Store], split: Split) -> dict[str, Windows]:
-    """List the windows of ``split`` of every task.
+    """List the windows of ``split`` of every task that has a store.
 
     Raises:
         DataError: A task has none.
     """
-    return {name: Windows(stores[name], split, own.window.past, own.window.future) for name, own in tasks.items()}
+    windows = {name: tasks[name].window for name in stores}
+    return {name: Windows(stores[name], split, own.past, own.future) for name, own in windows.items()}
 
 
 def compose_schedule(spec: RunSpec, tasks: Mapping[str, ComposedTask], windows: Mapping[str, Windows]) -> JointSchedule:
@@ -141,7 +162,5 @@ def without_download(spec: RunSpec) -> RunSpec:
     has its own.
     """
     chosen = spec.model.backbone
-    if chosen.config is None or not getattr(chosen.config, "pretrained", False):
-        return spec
-    backbone = type(chosen)(chosen.kind, chosen.config.model_copy(update={"pretrained": False}))
+    backbone = Choice(chosen.kind, cast(Config, chosen.config).without_download())
     return spec.model_copy(update={"model": spec.model.model_copy(update={"backbone": backbone})})

@@ -99,7 +99,9 @@ def _key(target: dict[str, Any] | list[Any], part: str, text: str) -> str | int:
 
 
 def _enter(target: Any, key: str | int) -> Any:
-    """Go one key down; what is missing or null on the way becomes a mapping."""
+    """Go one key down; what is missing or null on the way becomes a mapping, and so does a bare name."""
     if isinstance(target, dict) and target.get(str(key)) is None:
         target[str(key)] = {}
+    elif isinstance(target[key], str) and key != "kind":  # a component by its bare name
+        target[key] = {"kind": target[key]}
     return target[key]

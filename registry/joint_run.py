@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from unistd import __version__
+from unistd.core.data.normalization import Normalization
 from unistd.core.data.store import Store
 from unistd.core.errors import CheckpointError, UsageError
 from unistd.core.forecaster import Forecaster
@@ -15,7 +16,14 @@ from unistd.core.training.checkpoint import Checkpoint
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.state import restore_model, trunk_is_frozen
 from unistd.core.training.trunk_file import load_trunk, save_trunk, trunk_digest
-from unistd.registry.compose import ComposedTask, compose_forecaster, compose_tasks, open_stores, without_download
+from unistd.registry.compose import (
+    ComposedTask,
+    compose_forecaster,
+    compose_model,
+    compose_tasks,
+    open_stores,
+    without_download,
+)
 from unistd.registry.registry import Registry
 from unistd.registry.spec import RunSpec, load_resolved
 
@@ -46,28 +54,39 @@ class JointRun:
             "spec": spec.dump(),
             "unistd": __version__,
             "plugins": registry.versions(spec),
-            "stores": {name: {"path": str(store.path), "digest": store.digest} for name, store in stores.items()},
+            "stores": {name: {"path": str(own.path.absolute()), "digest": own.digest} for name, own in stores.items()},
             "trunk": trunk_digest(forecaster.model.trunk_parameters()),
         }
         return cls(spec, registry, tasks, stores, forecaster, RunFolder(spec.output), record)
 
     @classmethod
-    def open(cls, path: Path, registry: Registry, which: str = "best") -> tuple[JointRun, Checkpoint]:
+    def open(
+        cls, path: Path, registry: Registry, which: str = "best", names: Collection[str] = ()
+    ) -> tuple[JointRun, Checkpoint]:
         """Rebuild the run in ``path`` with the weights of its ``best`` or ``last`` checkpoint.
 
+        Only the stores of the tasks ``names`` are opened, all of them by default; no raw file is touched.
+
         Raises:
-            UsageError: ``path`` is no run folder, or has no checkpoint yet.
-            CheckpointError: A file is damaged, or the stores are not the ones it was trained on.
+            UsageError: ``path`` is no run folder, has no such task, or has no such checkpoint yet.
+            DataError: A store is gone or damaged.
+            CheckpointError: A file is damaged, or a store is not the one the run was trained on.
         """
         folder = RunFolder(path)
         record = folder.read_record()
         spec = load_resolved(record["spec"], registry, folder.path / "spec.json")
         tasks = compose_tasks(spec, registry)
-        stores = open_stores(tasks)
+        for name in names:
+            if name not in tasks:
+                raise UsageError(f"the run has no task '{name}'", where=str(path), help=f"it has {', '.join(tasks)}")
+        places = {name: Path(record["stores"][name]["path"]) for name in names or tasks}
+        stores = {name: Store.open(place, tasks[name].task.card) for name, place in places.items()}
         _same_stores(record, stores)
-        run = cls(
-            spec, registry, tasks, stores, compose_forecaster(without_download(spec), registry, stores), folder, record
+        forecaster = Forecaster(
+            compose_model(without_download(spec), registry),
+            {name: Normalization.identity(len(own.task.card.channels)) for name, own in tasks.items()},
         )
+        run = cls(spec, registry, tasks, stores, forecaster, folder, record)
         return run, run.load(which)
 
     def start(self) -> None:
@@ -101,12 +120,18 @@ class JointRun:
             if not self._trunk_file.exists():  # killed between the record and the trunk
                 save_trunk(self._trunk_file, self.forecaster.model.trunk_parameters())
             load_trunk(self._trunk_file, self.forecaster.model.trunk_parameters(), record["trunk"])
-        last = self.folder.checkpoints.find("last")
+        last = self.folder.checkpoints.last()
         return self.folder.checkpoints.load(last) if last else None
 
     def load(self, which: str) -> Checkpoint:
         """Put the weights of the ``best`` or ``last`` checkpoint into the model."""
-        found = self.folder.checkpoints.find(which)
+        checkpoints = self.folder.checkpoints
+        found = checkpoints.best() if which == "best" else checkpoints.last()
+        if found is None and checkpoints.last() is not None:
+            raise UsageError(
+                f"no checkpoint of the run in '{self.folder.path}' was scored on validation windows yet",
+                help="unistd train SPEC --resume, or take the weights of --checkpoint last",
+            )
         if found is None:
             raise UsageError(
                 f"the run in '{self.folder.path}' has no checkpoint yet", help="unistd train SPEC --resume"

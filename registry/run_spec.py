@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -12,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from unistd.core.training.settings import TrainingSettings
-from unistd.registry.component import Config, Kind, TaskConfig
+from unistd.registry.component import Config, Kind, TaskConfig, UserPath
 from unistd.registry.slot import Choice, Slot
 
 _TASK_NAME = "^[a-z0-9][a-z0-9_-]*$"
@@ -54,11 +53,11 @@ class ModelSpec(Config):
 
     backbone: Annotated[Choice, Slot("backbone")]
     """The trunk."""
-    adapter: Annotated[Choice, Slot("adapter")] = Choice("ra-moe")
+    adapter: Annotated[Choice, Slot("adapter", "ra-moe")] = Choice("ra-moe")
     """What learns beside the trunk's linear maps; ``none`` for nothing."""
-    router: Annotated[Choice, Slot("router")] = Choice("softmax")
+    router: Annotated[Choice, Slot("router", "softmax")] = Choice("softmax")
     """How an adapter's experts are weighted."""
-    temporal: Annotated[Choice, Slot("temporal")] = Choice("zero-mlp")
+    temporal: Annotated[Choice, Slot("temporal", "zero-mlp")] = Choice("zero-mlp")
     """The temporal module of each block; ``none`` for nothing."""
 
 
@@ -70,7 +69,7 @@ class RunSpec(Config):
     name: Annotated[str, StringConstraints(min_length=1)]
     """The run's name in logs and reports."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """Seed of everything random."""
+    """Seed of everything random but a trunk without pre-trained weights, which has its own."""
     plugins: PluginsSpec = PluginsSpec()
     """Plug-ins the spec cannot do without."""
     model: ModelSpec
@@ -79,7 +78,7 @@ class RunSpec(Config):
     """The tasks by names of the user's choice."""
     training: TrainingSettings = TrainingSettings()
     """The joint training run."""
-    output: Path
+    output: UserPath
     """The run's folder."""
 
     def dump(self) -> dict[str, Any]:

@@ -26,6 +26,17 @@ class Scoring:
     metrics: dict[str, Metric]
     views: dict[str, View]
 
+    def check(self, frames: Tensor) -> None:
+        """Show ``frames`` (B, T', C', H, W) to every metric, so that one that cannot score them says so.
+
+        Raises:
+            UnistdError: As the metric finds.
+        """
+        for name, metric in self.metrics.items():
+            seen = self.views[name](frames) if name in self.views else frames
+            metric.update(seen, seen)
+            metric.reset()
+
 
 def compose_scoring(own: ComposedTask, store: Store, registry: Registry) -> Scoring:
     """Build the metrics of a task, ``mse`` always among them.

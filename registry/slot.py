@@ -30,10 +30,12 @@ class Choice:
 class Slot:
     """Marks a field that holds a component of ``kind``; validates through the registry in the validation context.
 
-    A mapping holds ``kind`` beside the component's options; a bare name is the component with its defaults.
+    A mapping holds ``kind`` beside the component's options; a bare name is the component with its defaults. Options
+    without a ``kind`` are those of ``default``, where the field has one.
     """
 
     kind: Kind
+    default: str = ""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         del source, handler
@@ -65,6 +67,8 @@ class Slot:
             return value.kind, {}
         if isinstance(value, str):
             return value, {}
+        if isinstance(value, dict) and self.default:
+            value = {"kind": self.default, **value}
         if isinstance(value, dict) and isinstance(value.get("kind"), str):
             return value["kind"], {key: option for key, option in value.items() if key != "kind"}
         wanted = "have a name as 'kind'" if isinstance(value, dict) else "be a name, or a mapping with a name as 'kind'"

@@ -35,7 +35,6 @@ WORDING = {
     "too_long": "must hold at most {max_length} items, got {actual_length}",
     "too_short": "must hold at least {min_length}, got {actual_length}",
     "tuple_type": "must be a list, got {value}",
-    "union_tag_not_found": "must have a 'kind'",
     "value_error": "is not valid: {error}",
 }
 

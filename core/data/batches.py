@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,7 +35,8 @@ class BatchReader:
     """Reads what a schedule draws; safe to call from several threads and in any order.
 
     Stores whose frames fit into this process's part of half of the free memory, smallest first, are held there from the
-    start; the others are read from disk, batch by batch.
+    start; the others are read from disk, batch by batch. Windows are mirrored along the axes their task's card names,
+    by coins that are a function of the step.
 
     Args:
         windows: Training windows of each task.
@@ -70,7 +72,17 @@ class BatchReader:
         task = self.schedule.task(step)
         windows = self.windows[task]
         indices = self.schedule.indices(step, self.process, self.processes)
-        return Batch(task, *windows.read(indices), torch.from_numpy(windows.starts[indices]))
+        past, future = windows.read(indices)
+        coins = self.schedule.coins(step, self.process, self.processes)
+        for bit, axis in enumerate(windows.store.card.mirrors):
+            chosen = torch.from_numpy((coins >> np.uint64(bit)) % 2 == 1)
+            past, future = (_mirrored(frames, chosen, -2 if axis == "y" else -1) for frames in (past, future))
+        return Batch(task, past, future, torch.from_numpy(windows.starts[indices]))
+
+
+def _mirrored(frames: Tensor, chosen: Tensor, axis: int) -> Tensor:
+    """Mirror the ``chosen`` (B,) windows of ``frames`` (B, T, C, H, W)."""
+    return torch.where(chosen[:, None, None, None, None], frames.flip(axis), frames)
 
 
 def _hold(windows: Mapping[str, Windows], memory: int) -> None:

@@ -28,6 +28,7 @@ def card_from_json(fields: dict[str, Any]) -> TaskCard:
             "window": Window(**fields["window"]),
             "value_range": None if bounds is None else (bounds[0], bounds[1]),
             "fill_value": None if fill is None else float(fill),
+            "mirrors": tuple(fields["mirrors"]),
             "cycles": tuple(Cycle(**cycle) for cycle in fields["cycles"]),
         }
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 def available_memory(group: Path = Path("/sys/fs/cgroup"), info: Path = Path("/proc/meminfo")) -> int:
     """Return the bytes that can be taken without swapping, within the limit of the container, if there is one."""
     free = _machine(info)
-    try:  # control groups v2: a batch system's or container's own limit
+    try:  # control groups v2: the container's own limit
         limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
         return free if limit == "max" else max(0, min(free, int(limit) - int(used)))
     except OSError:

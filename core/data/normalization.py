@@ -36,6 +36,11 @@ class Normalization(nn.Module):
             message = f"cannot normalise with offset '{self.offset.tolist()}' and scale '{self.scale.tolist()}'"
             raise ModelError(message, help="a scale must be finite and greater than 0")
 
+    @classmethod
+    def identity(cls, channels: int) -> Normalization:
+        """Return the map that changes nothing, a place for the values of a checkpoint."""
+        return cls(torch.zeros(channels), torch.ones(channels))
+
     def normalize(self, x: Tensor) -> Tensor:
         """Map ``x`` (..., C, H, W) from physical units to normalised values."""
         self._check(x)

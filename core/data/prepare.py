@@ -8,11 +8,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import reduce
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import dask.array as da
@@ -33,11 +34,15 @@ from unistd.core.task import SPLITS, FrameSequence, Task, TaskCard
 _IN_MEMORY = 2**28  # bytes of frames that are no lazy arrays and are held before they are written
 
 
-def prepare(task: Task, path: Path, *, report: Report | None = None) -> Store:
+def prepare(
+    task: Task, path: Path, *, options: Mapping[str, object] = MappingProxyType({}), report: Report | None = None
+) -> Store:
     """Write the frames of ``task`` to a store at ``path``, or open the store of the same task that is already there.
 
     Frames are read lazily and written in parallel by dask, on its current scheduler. The store is written aside,
     flushed and renamed; of several processes that ask for the same store one writes it and the others wait.
+
+    ``options`` are the task's own; they are kept, so that a store made with others is not mistaken for this one.
 
     Raises:
         DataError: The raw data break the task's card, the disk is full, or ``path`` holds something else.
@@ -48,12 +53,12 @@ def prepare(task: Task, path: Path, *, report: Report | None = None) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _lock(path.with_name(f".{path.name}.lock")):
             if not path.exists():
-                _write_aside(task, card, path, report)
+                _write_aside(task, card, path, options, report)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         message = "the disk is full; no store was written" if full else f"no store could be written: {error}"
         raise DataError(message, where=str(path), help="name another folder as the store") from error
-    return Store.open(path, card)
+    return Store.open(path, card, options)
 
 
 @contextmanager
@@ -63,12 +68,12 @@ def _lock(file: Path) -> Iterator[None]:
         yield
 
 
-def _write_aside(task: Task, card: TaskCard, path: Path, report: Report | None) -> None:
+def _write_aside(task: Task, card: TaskCard, path: Path, options: Mapping[str, object], report: Report | None) -> None:
     partial = path.with_name(f".{path.name}.partial")
     if partial.exists():
         shutil.rmtree(partial)  # left by a run that died: a living one would hold the lock
     try:
-        _write(task.sequences(), card, partial, report)
+        _write(task.sequences(), card, partial, options, report)
         _flush(partial)
         partial.rename(path)
         _fsync(path.parent)
@@ -76,7 +81,13 @@ def _write_aside(task: Task, card: TaskCard, path: Path, report: Report | None) 
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write(sequences: Iterable[FrameSequence], card: TaskCard, path: Path, report: Report | None) -> None:
+def _write(
+    sequences: Iterable[FrameSequence],
+    card: TaskCard,
+    path: Path,
+    options: Mapping[str, object],
+    report: Report | None,
+) -> None:
     group, ledger = zarr.create_group(path, zarr_format=3), Ledger(card)
     admitted = _admitted(sequences, ledger)
     first = next(admitted)
@@ -92,6 +103,7 @@ def _write(sequences: Iterable[FrameSequence], card: TaskCard, path: Path, repor
     facts = {
         "format": FORMAT,
         "card": card_to_json(card),
+        "options": dict(options),
         "normalization": _normalization(card, writer.written),
         "source_files": _checksums(ledger.files),
         "digest": _digest(card, ledger, writer.written),

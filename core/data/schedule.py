@@ -80,6 +80,13 @@ class JointSchedule:
         parts = [self._shuffled(task, epoch)[max(0, first - epoch * size) :][:share] for epoch in epochs]
         return np.concatenate(parts)[:share]
 
+    def coins(self, step: int, process: int = 0, processes: int = 1) -> NDArray[np.uint64]:
+        """Return a random number for each window that ``process`` reads at ``step``, in the order of ``indices``."""
+        task = self.task(step)
+        share = self.share(task, processes)
+        numbers: NDArray[np.uint64] = _generator(self.seed, f"coins of {task}", step).random_raw(self.batches[task])
+        return numbers[process * share : (process + 1) * share]
+
     def share(self, task: str, processes: int) -> int:
         """Return how many windows of a batch of ``task`` each of ``processes`` reads.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,10 @@ class Store:
         self.source_files: dict[str, str] = facts["source_files"]
 
     @classmethod
-    def open(cls, path: Path, card: TaskCard | None = None) -> Store:
+    def open(cls, path: Path, card: TaskCard | None = None, options: Mapping[str, object] | None = None) -> Store:
         """Open the store at ``path``; with ``card``, only if its frames mean what the card says.
+
+        With ``options``, the task's own, only if it was made with the same.
 
         Raises:
             DataError: It is not there, no store, not whole, or of another format, task or protocol version.
@@ -81,6 +84,9 @@ class Store:
         store = cls(path, group, facts)
         if card is not None:
             _check_card(store, card)
+            store.card = card  # what does not change the frames, such as cycles, is as it is declared today
+        if options is not None:
+            _check_options(path, facts["options"], options)
         return store
 
     def __len__(self) -> int:
@@ -158,6 +164,13 @@ def stored_bytes(path: Path) -> int:
     """Return the bytes of all arrays of the store at ``path``; files beside them do not count."""
     files = (file for array in path.iterdir() if array.is_dir() for file in array.rglob("*"))
     return sum(file.stat().st_size for file in files if file.is_file() and not file.name.startswith("."))
+
+
+def _check_options(path: Path, have: Mapping[str, object], want: Mapping[str, object]) -> None:
+    for name in sorted(have.keys() | want.keys()):
+        if have.get(name) != want.get(name):
+            message = f"the store was made with {name} '{have.get(name)}', asked for is '{want.get(name)}'"
+            raise DataError(message, where=str(path), help="name another store, or " + _AGAIN)
 
 
 def _group(path: Path) -> zarr.Group:

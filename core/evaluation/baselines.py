@@ -69,13 +69,18 @@ def _fill(means: TrainMean | None) -> Fill:
     return lambda frames: torch.where(frames.isnan(), overall.to(frames.device), frames)
 
 
+def last_seen(past: Tensor) -> Tensor:
+    """Return the latest valid value (B, C, H, W) of each pixel of ``past`` (B, T, C, H, W), NaN where there is none."""
+    last = past[:, 0]
+    for frame in past[:, 1:].unbind(dim=1):
+        last = torch.where(frame.isnan(), last, frame)
+    return last
+
+
 def _persistence(windows: Windows, fill: Fill) -> Forecast:
     def forecast(past: Tensor, starts: Tensor) -> Tensor:
         del starts
-        last = past[:, 0]
-        for frame in past[:, 1:].unbind(dim=1):
-            last = torch.where(frame.isnan(), last, frame)
-        return fill(last)[:, None].expand(-1, windows.future, -1, -1, -1)
+        return fill(last_seen(past))[:, None].expand(-1, windows.future, -1, -1, -1)
 
     return forecast
 

@@ -34,7 +34,6 @@ def evaluate(
     batch: int,
     views: Mapping[str, View] = MappingProxyType({}),
     device: torch.device | str = "cpu",
-    progress: Callable[[int], None] | None = None,
 ) -> dict[str, Score]:
     """Score ``forecast`` on every window of ``windows`` exactly once, in order, in constant memory.
 
@@ -47,7 +46,6 @@ def evaluate(
         batch: Windows at a time; plays no part in the result.
         views: What the metrics of these names look at, instead of all channels in physical units.
         device: Where ``past``, the targets and the metrics are.
-        progress: Called with the number of windows just done.
 
     Raises:
         DataError: Not every window was scored once.
@@ -69,8 +67,6 @@ def evaluate(
             view = views.get(name, _whole)
             metric.update(view(prediction), view(target))
         seen.update(len(starts))
-        if progress is not None:
-            progress(len(starts))
     if int(seen.compute()) != len(windows):
         raise DataError(f"'{int(seen.compute())}' of {len(windows)} windows of task '{task}' were scored")
     return {name: _score(metric) for name, metric in metrics.items()}

@@ -12,32 +12,35 @@ from rich.table import Table
 from rich.text import Text
 
 from unistd.core.metric import Metric, Score
+from unistd.core.task import Split
 
 MODEL, PERSISTENCE = "model", "persistence"
 
 
 def task_record(
-    test: Mapping[str, Score],
+    scores: Mapping[str, Score],
     baselines: Mapping[str, Mapping[str, Score]],
     left_out: Mapping[str, str],
     metrics: Mapping[str, Metric],
     *,
+    split: Split,
     unit: str,
     windows: int,
 ) -> dict[str, Any]:
     """Return one task's entry of ``metrics.json``; numbers are in the units of the metrics' identities.
 
     Args:
-        test: The model's scores by metric.
+        scores: The model's scores by metric.
         baselines: Each baseline's scores by metric.
         left_out: Why other baselines are missing.
         metrics: What the scores are of.
+        split: What was scored; the key of the model's scores.
         unit: Unit of the data.
         windows: How many windows were scored.
     """
     return {
-        "test": _values(test),
-        "leads": {name: score.per_lead.tolist() for name, score in test.items()},
+        split: _values(scores),
+        "leads": {name: _leads(score) for name, score in scores.items()},
         "baselines": {name: _values(scores) for name, scores in baselines.items()},
         "left_out": dict(left_out),
         "unit": unit,
@@ -50,7 +53,12 @@ def _values(scores: Mapping[str, Score]) -> dict[str, float]:
     return {name: float(score.value) for name, score in scores.items()}
 
 
-def results_table(records: Mapping[str, Mapping[str, Any]], split: str = "test") -> Table:
+def _leads(score: Score) -> list[float | None]:
+    """Return the scores by lead; one at which no window has a valid target has none."""
+    return [value if math.isfinite(value) else None for value in score.per_lead.tolist()]
+
+
+def results_table(records: Mapping[str, Mapping[str, Any]], split: Split = "test") -> Table:
     """Lay out ``task_record`` entries of ``split`` by task: model, persistence, best other baseline; ``*`` is the best.
 
     Then the model's score ÷ persistence's; for metrics in dB, where a ratio means nothing, the difference.
@@ -66,16 +74,16 @@ def results_table(records: Mapping[str, Mapping[str, Any]], split: str = "test")
     table.add_column("unit", overflow="fold")
     for task, record in records.items():
         table.add_row(Text(task, style="bold"))
-        for metric in record["test"]:
-            table.add_row(*_row(record, metric))
+        for metric in record[split]:
+            table.add_row(*_row(record, metric, split))
         table.add_section()
     return table
 
 
-def _row(record: Mapping[str, Any], metric: str) -> list[str | Text]:
+def _row(record: Mapping[str, Any], metric: str, split: Split) -> list[str | Text]:
     identity = record["metrics"][metric]
     higher = identity["better"] == "higher"
-    scores = {MODEL: record["test"][metric]} | {name: each[metric] for name, each in record["baselines"].items()}
+    scores = {MODEL: record[split][metric]} | {name: each[metric] for name, each in record["baselines"].items()}
     winner = _best(scores, higher=higher)
     others = {name: value for name, value in scores.items() if name not in (MODEL, PERSISTENCE)}
     other = _best(others, higher=higher)

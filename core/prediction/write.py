@@ -67,38 +67,35 @@ def write_latest(
     *,
     past: int,
     future: int,
-    each_sequence: bool = False,
-    batch: int = 1,
     device: torch.device | str = "cpu",
     attributes: Mapping[str, str] | None = None,
-    progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Write the forecast from the last T frames of ``store``, or of each of its sequences; there is no truth.
+    """Write the forecast from the last T = ``past`` frames of ``store``; there is no truth.
 
-    With ``each_sequence``, those shorter than T are passed over. Else arguments and errors as for ``write_forecasts``.
+    Other arguments and errors as for ``write_forecasts``.
 
     Raises:
-        DataError: No sequence that was asked for has T = ``past`` frames.
+        DataError: The store's last frames are fewer than T in a row.
     """
-    starts = latest_starts(store, past, each_sequence=each_sequence)
-    writer = _Writer(store, starts, past, future, batch, truth=False)
-    writer.write(path, forecast, torch.device(device), attributes or {}, progress)
+    starts = np.array([latest_start(store, past)], dtype=np.int64)
+    writer = _Writer(store, starts, past, future, 1, truth=False)
+    writer.write(path, forecast, torch.device(device), attributes or {}, None)
 
 
-def latest_starts(store: Store, past: int, *, each_sequence: bool) -> NDArray[np.int64]:
-    """Return the first of the last ``past`` frames of the last sequence, or of each sequence that has so many."""
-    ends = np.flatnonzero(np.diff(store.sequence, append=store.sequence[-1] + 1) != 0) + 1
-    lengths = np.diff(ends, prepend=0)
-    wanted = np.ones(len(ends), dtype=bool) if each_sequence else np.arange(len(ends)) == len(ends) - 1
-    starts: NDArray[np.int64] = ends[wanted & (lengths >= past)] - past
-    if not len(starts):
+def latest_start(store: Store, past: int) -> int:
+    """Return the first of the last ``past`` frames of ``store``.
+
+    Raises:
+        DataError: A gap in time lies among them, or there are fewer.
+    """
+    length = int((store.sequence == store.sequence[-1]).sum())
+    if length < past:
         raise DataError(
-            f"the latest unbroken frames of task '{store.card.name}' are '{lengths[wanted].max()}', "
-            f"a forecast needs {past}",
+            f"the latest unbroken frames of task '{store.card.name}' are '{length}', a forecast needs {past}",
             where=str(store.path),
-            help="a gap in time ends a sequence; add the missing frames, or forecast each sequence of the store",
+            help="a gap in time ends a sequence; convert raw files that have the missing frames",
         )
-    return starts
+    return len(store.sequence) - past
 
 
 class _Writer:

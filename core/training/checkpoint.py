@@ -29,21 +29,18 @@ class Checkpoint:
 
 
 class CheckpointFolder:
-    """The checkpoints of one run: ``step-00000100/`` folders, and the files ``last`` and ``best`` that name one
-    each.
-    """
+    """The checkpoints of one run: ``step-00000100/`` folders, and the file ``last`` that names one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def save(self, checkpoint: Checkpoint, *, best: bool, keep: int) -> Path:
-        """Write ``checkpoint``, point ``last`` (and ``best``) to it, and remove all but the newest ``keep`` and the
-        best.
+    def save(self, checkpoint: Checkpoint, *, keep: int) -> Path:
+        """Write ``checkpoint``, point ``last`` to it, and remove all but the newest ``keep`` and the best.
 
         Raises:
             CheckpointError: It cannot be written; earlier checkpoints are untouched.
         """
-        target = self.path / f"step-{checkpoint.step:08d}"
+        target = self._folder(checkpoint.step)
         aside = self.path / f".{target.name}.{os.getpid()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -56,8 +53,7 @@ class CheckpointFolder:
                 write_durably(aside / name, data)
             shutil.rmtree(target, ignore_errors=True)
             aside.rename(target)
-            for pointer in ("last", "best") if best else ("last",):
-                replace_file(self.path / pointer, target.name.encode())
+            replace_file(self.path / "last", target.name.encode())
         except OSError as error:
             shutil.rmtree(aside, ignore_errors=True)
             raise CheckpointError(
@@ -65,19 +61,34 @@ class CheckpointFolder:
                 where=str(self.path),
                 help=self._advice("make room, then go on with --resume"),
             ) from error
-        self._prune(keep)
+        self._prune(checkpoint, keep)
         return target
 
-    def find(self, which: str = "last") -> Path | None:
-        """Return the folder that ``last`` or ``best`` names, or the newest one if that is gone; ``None`` without
-        any.
-        """
-        pointer = self.path / which
+    def last(self) -> Path | None:
+        """Return the folder that ``last`` names, or the newest one if that is gone; ``None`` without any."""
+        pointer = self.path / "last"
         named = self.path / pointer.read_text().strip() if pointer.is_file() else None
         if named is not None and named.parent == self.path and named.is_dir():
             return named
         whole = self.whole()
         return whole[-1] if whole else None
+
+    def best(self) -> Path | None:
+        """Return the folder of the best validation score up to the last checkpoint; ``None`` before the first score.
+
+        Raises:
+            CheckpointError: The last checkpoint is damaged, or the best one is gone.
+        """
+        last = self.last()
+        best = json.loads(self._checked(last, "state.json"))["best"] if last else {}
+        if not best:
+            return None
+        folder = self._folder(best["step"])
+        if not folder.is_dir():
+            raise CheckpointError(
+                f"the best checkpoint, '{folder.name}', is gone", where=str(self.path), help="take the last one instead"
+            )
+        return folder
 
     def load(self, folder: Path) -> Checkpoint:
         """Read the checkpoint in ``folder``, every file checked against its checksum first.
@@ -85,14 +96,7 @@ class CheckpointFolder:
         Raises:
             CheckpointError: A file is missing, truncated or changed, or the format is another one.
         """
-        try:
-            manifest: dict[str, str] = json.loads((folder / "manifest.json").read_bytes())
-            files = {name: (folder / name).read_bytes() for name in manifest}
-        except (OSError, ValueError) as error:
-            raise self._damaged(folder, str(error)) from error
-        for name, data in files.items():
-            if hashlib.sha256(data).hexdigest() != manifest[name]:
-                raise self._damaged(folder, f"'{name}' is truncated or was changed")
+        files = {name: self._checked(folder, name) for name in self._manifest(folder)}
         state = json.loads(files.pop("state.json"))
         if state.pop("format") != FORMAT:
             raise CheckpointError(
@@ -100,6 +104,23 @@ class CheckpointFolder:
             )
         tensors = {Path(name).stem: from_bytes(data) for name, data in files.items()}
         return Checkpoint(step=state.pop("step"), tensors=tensors, state=state)
+
+    def _manifest(self, folder: Path) -> dict[str, str]:
+        try:
+            manifest: dict[str, str] = json.loads((folder / "manifest.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise self._damaged(folder, f"'manifest.json': {error}") from error
+        return manifest
+
+    def _checked(self, folder: Path, name: str) -> bytes:
+        wanted = self._manifest(folder).get(name)
+        try:
+            data = (folder / name).read_bytes()
+        except OSError as error:
+            raise self._damaged(folder, f"'{name}': {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != wanted:
+            raise self._damaged(folder, f"'{name}' is truncated or was changed")
+        return data
 
     def whole(self) -> list[Path]:
         """List the finished checkpoints, oldest first."""
@@ -113,14 +134,17 @@ class CheckpointFolder:
         return CheckpointError(f"checkpoint '{folder.name}' is damaged: {reason}", where=str(folder), help=advice)
 
     def _advice(self, action: str) -> str:
-        newest = self.find()
+        newest = self.last()
         return f"{action}; '{newest.name}' is whole" if newest else action
 
-    def _prune(self, keep: int) -> None:
-        best = self.find("best")
-        for folder in self.whole()[:-keep]:
-            if folder != best:
-                shutil.rmtree(folder, ignore_errors=True)
+    def _folder(self, step: int) -> Path:
+        return self.path / f"step-{step:08d}"
+
+    def _prune(self, newest: Checkpoint, keep: int) -> None:
+        best = newest.state["best"]
+        kept = {*self.whole()[-keep:], *([self._folder(best["step"])] if best else [])}
+        for folder in set(self.whole()) - kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_durably(path: Path, data: bytes) -> None:

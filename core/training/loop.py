@@ -94,12 +94,13 @@ class JointTraining:
             for step, batch in enumerate(batches, start=first + 1):
                 self._step(step, self.fabric.to_device(batch), wrapped, optimizer, tally)
                 self.progress.advance(step, batch.task)
+                stopping = bool(stop.asked)  # read once: a signal may come at any moment
                 due = step % self.settings.checkpoint.every == 0 or step == self.settings.steps
-                if due or stop.asked or step % self.settings.log_every == 0:
+                if due or stopping or step % self.settings.log_every == 0:
                     self._log(log, step, tally.drain(), batches)
-                if due or stop.asked:
+                if due or stopping:
                     self._checkpoint(log, step, optimizer.optimizer, score=due)
-                if stop.asked:
+                if stopping:
                     break
         log.close()
         return Outcome(step, self.best, stop.asked)
@@ -137,4 +138,4 @@ class JointTraining:
             )
             self.progress.validation(step, result, better=better)
         state = gather(step, self.forecaster, optimizer, {"best": self.best})
-        self.run.checkpoints.save(state, best=better, keep=self.settings.checkpoint.keep)
+        self.run.checkpoints.save(state, keep=self.settings.checkpoint.keep)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +34,10 @@ class RunFolder:
         """Make sure that a new run overwrites nothing.
 
         Raises:
-            UsageError: The folder holds something already.
+            UsageError: The folder holds something already, or is a file.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"the output '{self.path}' is a file", help="name a folder")
         if self.path.is_dir() and any(self.path.iterdir()):
             is_run = (self.path / "spec.json").is_file()
             other = f"'-o output={self.path}-2' starts another one"
@@ -50,6 +55,23 @@ class RunFolder:
         self.refuse_existing()
         self.path.mkdir(parents=True, exist_ok=True)
         self.write_json("spec.json", record)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from training in this folder; let go by the system when this one dies.
+
+        Raises:
+            UsageError: Another process trains in it, or it is no run folder.
+        """
+        self.read_record()  # only a run has something to lock
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(
+                    f"another process is training in '{self.path}'", help="wait for it, or choose another output"
+                ) from error
+            yield
 
     def read_record(self) -> dict[str, Any]:
         """Return what ``create`` wrote.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Positive = Annotated[float, Field(gt=0)]
 Steps = Annotated[int, Field(ge=1)]
@@ -14,6 +15,15 @@ class Settings(BaseModel):
     """Immutable; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+def _with_kind(default: str) -> Callable[[Any], Any]:
+    """Options without a ``kind`` are those of the default one."""
+
+    def fill(value: Any) -> Any:
+        return {"kind": default, **value} if isinstance(value, dict) else value
+
+    return fill
 
 
 class Proportional(Settings):
@@ -36,7 +46,9 @@ class Temperature(Settings):
     """Temperature between proportional (1) and uniform (large)."""
 
 
-Sampling = Annotated[Proportional | Uniform | Temperature, Field(discriminator="kind")]
+Sampling = Annotated[
+    Proportional | Uniform | Temperature, Field(discriminator="kind"), BeforeValidator(_with_kind("proportional"))
+]
 
 
 class AdamW(Settings):
@@ -71,7 +83,7 @@ class Constant(Settings):
     """Steps of linear warm-up."""
 
 
-Schedule = Annotated[Cosine | Constant, Field(discriminator="kind")]
+Schedule = Annotated[Cosine | Constant, Field(discriminator="kind"), BeforeValidator(_with_kind("cosine"))]
 
 
 class CheckpointSettings(Settings):

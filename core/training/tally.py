@@ -62,5 +62,5 @@ def _check(task: str, step: _Step, loss: float, gradient: float) -> None:
         windows = ", ".join(map(str, step.starts.tolist()[:8]))
         raise UnistdError(
             f"the {bad} of task '{task}' is not finite at step {step.step} (windows starting at frames {windows})",
-            help="lower training.optimizer.lr or look at these frames; the last checkpoint is whole, --resume uses it",
+            help="look at these frames, or start anew with a lower training.optimizer.lr and another output",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from unistd.core.data.normalization import Normalization
 from unistd.core.data.windows import Windows
+from unistd.core.errors import UnistdError
+from unistd.core.evaluation.baselines import last_seen
 from unistd.core.forecaster import Forecaster, squared_error
 
 
@@ -33,7 +36,11 @@ class Validation:
 def validate(
     forecaster: Forecaster, windows: Mapping[str, Windows], batches: Mapping[str, int], device: torch.device
 ) -> Validation:
-    """Score ``forecaster`` on the validation windows of every task, ``batches[task]`` at a time."""
+    """Score ``forecaster`` on the validation windows of every task, ``batches[task]`` at a time.
+
+    Raises:
+        UnistdError: An error is not finite.
+    """
     forecaster.eval()
     errors, persistence = {}, {}
     for task, own in windows.items():
@@ -41,10 +48,15 @@ def validate(
         model, still, pixels = 0.0, 0.0, 0.0
         for past, future in _batches(own, batches[task], device):
             error, count = forecaster.squared_error(task, past, future)
-            last = normalization.normalize(past[:, -1:]).nan_to_num(0.0)
+            last = normalization.normalize(last_seen(past)[:, None]).nan_to_num(0.0)
             model += error.item()
             still += squared_error(last.expand_as(future), normalization.normalize(future))[0].item()
             pixels += count.item()
+        if not math.isfinite(model):
+            raise UnistdError(
+                f"the validation error of task '{task}' is not finite",
+                help="start anew with a lower training.optimizer.lr",
+            )
         errors[task], persistence[task] = model / max(pixels, 1), still / max(pixels, 1)
     forecaster.train()
     return Validation(errors, persistence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -22,6 +22,12 @@ class _ViTConfig(Config):
     """Attention heads, only with ``pretrained: false``. The variant's own by default."""
     seed: int = 0
     """Draws the random weights of ``pretrained: false``."""
+    pretrained: bool | str = True
+    """True for the library's default weights, a tag, a file (.safetensors, .pt, .pth, .bin), or false for random."""
+
+    def without_download(self) -> Self:
+        """Return options that build the same module with random weights."""
+        return self.model_copy(update={"pretrained": False})
 
 
 class TimmViTConfig(_ViTConfig):
@@ -29,8 +35,6 @@ class TimmViTConfig(_ViTConfig):
 
     variant: str = "vit_base_patch16_224"
     """Name in timm without a weight tag, ``vit_base_patch16_224``; patch and image size in it do not matter."""
-    pretrained: bool | str = True
-    """True for timm's default weights, a weight tag, a file (.safetensors, .pt, .pth, .bin), or false for random."""
 
 
 class OpenCLIPViTConfig(_ViTConfig):
@@ -38,5 +42,10 @@ class OpenCLIPViTConfig(_ViTConfig):
 
     variant: str = "ViT-B-32"
     """Name in OpenCLIP, ``ViT-B-32``; for a file trained with QuickGELU, as OpenAI's are, ``ViT-B-32-quickgelu``."""
-    pretrained: bool | str = True
-    """True for OpenCLIP's first tag, a weight tag, a file (.safetensors, .pt, .pth, .bin), or false for random."""
+
+    def without_download(self) -> Self:
+        """Return options that build the same module with random weights; the weights decide on its activation."""
+        from unistd.plugins.backbone_vit.open_clip_vit import activation_variant
+
+        variant = activation_variant(self.variant, self.pretrained)
+        return self.model_copy(update={"pretrained": False, "variant": variant})

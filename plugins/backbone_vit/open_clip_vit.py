@@ -61,16 +61,12 @@ def open_clip_vit(
     Raises:
         ModelError: The variant is unknown or no vision transformer, or its weights cannot be had or do not fit.
     """
-    config = _config(variant)
-    tags = open_clip.list_pretrained_tags_by_model(variant)
-    source = resolve(variant, pretrained, tags, tags[0] if tags else "")
+    config = _config(activation_variant(variant, pretrained))
+    source = _source(variant, pretrained)
     check_sizes(source, depth, width, heads)
-    quick_gelu = config.get("quick_gelu", False)
-    if isinstance(source, str):  # the activation belongs to the weights
-        quick_gelu = quick_gelu or open_clip.get_pretrained_cfg(variant, source).get("quick_gelu", False)
     vision = _resize(CLIPVisionCfg(**config["vision_cfg"]), None if source else depth, width, heads)
     with seeded(seed):
-        library = _build_vision_tower(config["embed_dim"], vision, quick_gelu=quick_gelu)
+        library = _build_vision_tower(config["embed_dim"], vision, quick_gelu=config.get("quick_gelu", False))
     trunk = _trunk(variant, library)
     if source is not None:
         state = read_weights(source if isinstance(source, Path) else _fetch(variant, source))
@@ -78,6 +74,19 @@ def open_clip_vit(
     if freeze:
         trunk.freeze()
     return trunk
+
+
+def activation_variant(variant: str, pretrained: bool | str | Path) -> str:
+    """Return the variant with the activation of its weights: some tags were trained with QuickGELU."""
+    source = _source(variant, pretrained)
+    trained = (open_clip.get_pretrained_cfg(variant, source) or {}) if isinstance(source, str) else {}
+    quick = trained.get("quick_gelu", False) and not variant.endswith("-quickgelu")
+    return f"{variant}-quickgelu" if quick else variant
+
+
+def _source(variant: str, pretrained: bool | str | Path) -> str | Path | None:
+    tags = open_clip.list_pretrained_tags_by_model(variant)
+    return resolve(variant, pretrained, tags, tags[0] if tags else "")
 
 
 def _config(variant: str) -> dict[str, Any]:

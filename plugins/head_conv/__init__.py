@@ -15,7 +15,7 @@ PLUGIN_API = 1
 class ConvHeadConfig(Config):
     """Options of ``conv``."""
 
-    width: Annotated[int, Field(ge=1)] = 32
+    width: Annotated[int, Field(ge=2)] = 32
     """Channels c of the convolutions."""
     stride: Literal[1, 2, 4, 8, 16, 32] = 4
     """Pixels of a token's side; a grid of h × w tokens is made of H/stride × W/stride, rounded up."""

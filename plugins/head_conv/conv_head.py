@@ -96,7 +96,9 @@ def _rise(width: int) -> nn.Sequential:
 
 
 def _stage(channels_in: int, channels_out: int, *, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    norm_groups = next(n for n in (8, 4, 2, 1) if (channels_out // groups) % n == 0) * groups
+    own = channels_out // groups
+    # Two channels a group at the least: the norm of a single value, on a 1×1 grid, would be nothing.
+    norm_groups = next(n for n in (8, 4, 2, 1) if own % n == 0 and own // n > 1) * groups
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, groups=groups),
         nn.GroupNorm(norm_groups, channels_out),

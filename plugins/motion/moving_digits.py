@@ -68,13 +68,17 @@ class MovingDigits(Task):
         self.digits = digits
         self.seed = seed
 
+    def folder(self) -> Path:
+        """Return the folder of the raw files."""
+        return raw_folder(self.root, "mnist")
+
     def sequences(self) -> Iterator[FrameSequence]:
         """Give each sequence (frames, 1, 64, 64) of bytes.
 
         Raises:
             DataError: The file of digits is missing, unreadable or too short.
         """
-        path = raw_file(raw_folder(self.root, "mnist"), FILE)
+        path = raw_file(self.folder(), FILE)
         images = read_digits(path)
         times = np.datetime64(0, "ms") + 100 * np.arange(self.frames)
         for number, split in enumerate(SPLITS):

@@ -41,6 +41,7 @@ class SyntheticDriving(Task):
         step=(100, "ms"),
         window=Window(past=4, future=6),
         normalization="range",
+        mirrors=("x",),
         value_range=(0.0, 1.0),
         scale_factor=1 / 255,
         source="generated",

@@ -41,6 +41,7 @@ class SyntheticMotion(Task):
         step=(100, "ms"),
         window=Window(past=10, future=10),
         normalization="range",
+        mirrors=("y", "x"),
         value_range=(0.0, 1.0),
         scale_factor=1 / 255,
         source="generated",

@@ -48,13 +48,17 @@ class NycTaxi(Task):
     def __init__(self, *, root: Path | None = None) -> None:
         self.root = root
 
+    def folder(self) -> Path:
+        """Return the folder of the raw files."""
+        return raw_folder(self.root, "nyc_taxi")
+
     def sequences(self) -> Iterator[FrameSequence]:
         """Give the whole record of 90 days as one sequence of (2, 16, 12) counts.
 
         Raises:
             DataError: A file is missing, unreadable, or does not hold its whole numbers of trips.
         """
-        folder = raw_folder(self.root, "nyc_taxi")
+        folder = self.folder()
         paths = [raw_file(folder, name) for name in FRAMES]
         flow = np.concatenate([read_flow(path, FRAMES[path.name]) for path in paths])
         y = NORTH - (np.arange(ROWS) + 0.5) * (NORTH - SOUTH) / ROWS

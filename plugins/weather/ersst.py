@@ -40,13 +40,17 @@ class Ersst(Task):
     def __init__(self, *, root: Path | None = None) -> None:
         self.root = root
 
+    def folder(self) -> Path:
+        """Return the folder of the raw files."""
+        return raw_folder(self.root, "ersst")
+
     def sequences(self) -> Iterator[FrameSequence]:
         """Give the record as one sequence of (1, 89, 180) °C.
 
         Raises:
             DataError: The file is missing, unreadable, or not the 128 months in °C.
         """
-        path = raw_file(raw_folder(self.root, "ersst"), "sst.mnmean.nc")
+        path = raw_file(self.folder(), "sst.mnmean.nc")
         data = load(path, "h5netcdf")
         sst = field(data, "sst", "degC", path)
         check_times(data, MONTHS, path)

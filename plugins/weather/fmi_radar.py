@@ -44,6 +44,7 @@ class FmiRadar(Task):
         step=(5, "m"),
         window=Window(past=4, future=4),
         missing="mask",
+        mirrors=("y", "x"),  # two events blow two ways; the next one may blow any
         source="Finnish Meteorological Institute, sample of github.com/pySTEPS/pysteps-data",
         licence="CC BY 4.0",
     )
@@ -52,13 +53,17 @@ class FmiRadar(Task):
         self.root = root
         self.coarsen = coarsen
 
+    def folder(self) -> Path:
+        """Return the folder of the raw files."""
+        return raw_folder(self.root, "fmi_radar")
+
     def sequences(self) -> Iterator[FrameSequence]:
         """Give each event as a lazy sequence of (1, H, W) dBZ.
 
         Raises:
             DataError: A file is missing, unreadable, of another time or another size; mostly when frames are computed.
         """
-        folder = raw_folder(self.root, "fmi_radar")
+        folder = self.folder()
         for first, counts in EVENTS:
             event = raw_folder(folder / first[:8], first[:8])
             start = np.datetime64(f"{first[:4]}-{first[4:6]}-{first[6:8]}T{first[8:10]}:{first[10:]}", "m")

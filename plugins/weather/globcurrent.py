@@ -45,13 +45,17 @@ class GlobCurrent(Task):
     def __init__(self, *, root: Path | None = None) -> None:
         self.root = root
 
+    def folder(self) -> Path:
+        """Return the folder of the raw files."""
+        return raw_folder(self.root, "globcurrent")
+
     def sequences(self) -> Iterator[FrameSequence]:
         """Give the record as one lazy sequence of (2, 41, 81) m/s.
 
         Raises:
             DataError: A file is missing; unreadable, or of another day, unit or grid, when frames are computed.
         """
-        folder = raw_folder(self.root, "globcurrent")
+        folder = self.folder()
         paths = [raw_file(folder, NAME.format(day=str(day).replace("-", ""))) for day in DAYS]
         y, x = axes(load(paths[0], "scipy"))
         shape = (len(COMPONENTS), len(y[0]), len(x[0]))

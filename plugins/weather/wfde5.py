@@ -49,13 +49,17 @@ class Wfde5(Task):
     def __init__(self, *, root: Path | None = None) -> None:
         self.root = root
 
+    def folder(self) -> Path:
+        """Return the folder of the raw files."""
+        return raw_folder(self.root, "wfde5")
+
     def sequences(self) -> Iterator[FrameSequence]:
         """Give the month as one sequence of (6, 20, 28), each variable in its own unit.
 
         Raises:
             DataError: A file is missing, unreadable, in another unit, or on other hours or another grid.
         """
-        folder = raw_folder(self.root, "wfde5")
+        folder = self.folder()
         paths = [raw_file(folder, f"{name}.nc") for name, _, _ in VARIABLES]
         fields, grids = [], []
         for path, (_, variable, unit) in zip(paths, VARIABLES, strict=True):

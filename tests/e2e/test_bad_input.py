@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from unistd.cli.main import main
+from unistd.core.training.run_folder import RunFolder
 
 
 def answer(arguments, capsys) -> tuple[int, str]:
@@ -106,3 +107,63 @@ def test_absurd_numbers_are_refused(spec, value, capsys):
     code, said = answer(["train", spec, "-o", value], capsys)
     assert code == 2
     assert "<override>" in said
+
+
+def test_a_metric_that_cannot_be_had_is_found_before_training(spec, tmp_path, capsys):
+    code, said = answer(["train", spec, "-o", "tasks.city.metrics=[psnr]"], capsys)
+    assert code == 2
+    assert "psnr" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_output_that_is_a_file(spec, tmp_path, capsys):
+    (tmp_path / "run").write_text("a file")
+    code, said = answer(["train", spec], capsys)
+    assert (code, f"the output '{tmp_path / 'run'}' is a file" in said) == (2, True)
+
+
+def test_router_options_without_a_router(spec, capsys):
+    code, said = answer(["train", spec, "-o", "model.adapter={kind: lora}", "-o", "model.router.top_k=1"], capsys)
+    assert code == 2
+    assert "the options of router 'softmax' have no effect: adapter 'lora' uses no router" in said
+
+
+def test_a_task_named_like_a_part_of_a_module(spec, capsys):
+    spec.write_text(spec.read_text().replace("  city:", "  train:"))
+    code, said = answer(["train", spec], capsys)
+    assert (code, "a task cannot be named 'train'" in said) == (2, True)
+
+
+def test_options_of_a_store_made_with_others(spec, tmp_path, capsys):
+    spec.write_text(spec.read_text().replace("days: 14,", f"days: 14, store: {tmp_path / 'frames.zarr'},"))
+    assert main(["train", str(spec), "--dry-run"]) == 0
+    capsys.readouterr()
+    code, said = answer(["train", spec, "--dry-run", "-o", "tasks.city.days=15"], capsys)
+    assert code == 1
+    assert "the store was made with days '14', asked for is '15'" in said
+
+
+def test_two_processes_do_not_train_in_one_folder(finished, capsys):
+    with RunFolder(finished).lock():
+        code, said = answer(["train", finished.parent / "tiny.yaml", "--resume"], capsys)
+    assert (code, "another process is training in" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "SPEC", "--dry-run", "--resume"],
+        ["predict", "RUN", "--task", "city", "--out", "x", "--latest", "--split", "val"],
+    ],
+)
+def test_options_that_would_have_no_effect(arguments, spec, finished, capsys):
+    code, said = answer([{"SPEC": spec, "RUN": finished}.get(a, a) for a in arguments], capsys)
+    assert (code, "leave one of them out" in said) == (2, True)
+
+
+def test_overrides_reach_parts_the_spec_leaves_out(spec, capsys):
+    overrides = ["model.temporal.form=multiplicative", "training.schedule.warmup=3", "tasks.city.head.stride=2"]
+    assert main(["show", str(spec), *(part for o in overrides for part in ("-o", o))]) == 0
+    shown = capsys.readouterr().out
+    assert "form: multiplicative" in shown
+    assert "warmup: 3" in shown

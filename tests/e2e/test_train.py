@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from unistd.cli.main import main
+from unistd.core.data.windows import Windows
+from unistd.core.training.loop import JointTraining
 
 
 def rows(run, event):
@@ -63,7 +65,8 @@ def test_trunk_kept_every_bit_and_everything_else_moved(finished, tmp_path, spec
 
 def test_pictures_are_drawn(finished):
     drawn = {path.name for path in (finished / "figures").iterdir()}
-    assert drawn == {"city.png", "city.gif", "shapes.png", "shapes.gif", "results.png"}
+    assert drawn == {"city.png", "city.gif", "shapes.png", "shapes.gif"}
+    assert (finished / "results.png").stat().st_size > 0
 
 
 def test_same_spec_gives_the_same_bits(finished, spec, tmp_path, assert_same_bits):
@@ -83,26 +86,18 @@ def test_dry_run_shows_the_plan_and_writes_no_run(spec, tmp_path, capsys):
 def test_validation_error_falls(spec, tmp_path):
     assert main(["train", str(spec), "-o", "training.steps=60", "-o", "training.checkpoint.every=20"]) == 0
     scores = [row["score"] for row in rows(tmp_path / "run", "validation")]
-    assert scores[-1] < scores[0] < 1.05
+    assert scores[-1] < 0.97  # a fresh model is persistence and scores 1
 
 
-def test_test_split_stays_closed_while_training(spec, monkeypatch):
-    """The loop is handed training and validation windows; until it returns nothing may open the test split."""
-    from unistd.core.data.windows import Windows
-    from unistd.core.training.loop import JointTraining
-
-    opened: list[str] = []
+def test_test_split_is_not_read_while_training(spec, monkeypatch):
+    reads: list[str] = []
     during: list[str] = []
-    make, fit = Windows.__init__, JointTraining.fit
-    monkeypatch.setattr(
-        Windows,
-        "__init__",
-        lambda self, store, split, *rest: (opened.append(split), make(self, store, split, *rest))[1],
-    )
-    monkeypatch.setattr(JointTraining, "fit", lambda self, *rest: (fit(self, *rest), during.extend(opened))[0])
+    read, fit = Windows.read, JointTraining.fit
+    monkeypatch.setattr(Windows, "read", lambda self, indices: (reads.append(self.split), read(self, indices))[1])
+    monkeypatch.setattr(JointTraining, "fit", lambda self, *rest: (fit(self, *rest), during.extend(reads))[0])
     assert main(["train", str(spec), "-o", "training.steps=4"]) == 0
     assert set(during) == {"train", "val"}
-    assert "test" in opened
+    assert "test" in reads  # the pictures, after training
 
 
 def test_bf16_trains_and_is_not_fp32(spec, tmp_path, finished, last_tensors):

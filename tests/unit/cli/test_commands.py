@@ -60,7 +60,7 @@ def test_schema_that_cannot_be_written_is_a_usage_error(tmp_path, capsys):
 def test_tasks_show_their_protocol(capsys):
     assert main(["tasks"]) == 0
     (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("synthetic-motion")]
-    assert re.split(" {2,}", row)[1:] == ["motion", "10 → 10", "brightness [1]", "100 ms", "generated"]
+    assert re.split(" {2,}", row)[1:] == ["motion", "10 → 10", "100 ms", "brightness [1]; generated"]
 
 
 def test_tasks_as_json_are_whole_cards(capsys):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,3 +87,19 @@ def test_available_memory_is_the_lesser_of_machine_and_container(tmp_path):
     (tmp_path / "memory.max").write_text("3000\n")
     assert available_memory(tmp_path, info) == 2000
     assert available_memory(tmp_path / "none", tmp_path / "none") > 0
+
+
+def test_windows_are_mirrored_along_the_axes_of_the_card_by_coins_of_the_step(windows):
+    made = schedule({"b": windows["b"]}, batch=16)
+    plain = BatchReader({"b": windows["b"]}, made).read(5)
+    store = windows["b"].store
+    store.card = replace(store.card, mirrors=("y", "x"))
+    batch = BatchReader({"b": windows["b"]}, made).read(5)
+    coins = made.coins(5)
+    for i, coin in enumerate(coins.tolist()):
+        axes = [axis for bit, axis in enumerate((-2, -1)) if coin >> bit & 1]
+        np.testing.assert_array_equal(batch.past[i], plain.past[i].flip(axes))
+        np.testing.assert_array_equal(batch.future[i], plain.future[i].flip(axes))
+    assert {coin % 4 for coin in coins.tolist()} == {0, 1, 2, 3}
+    np.testing.assert_array_equal(coins, np.concatenate([made.coins(5, process, 4) for process in range(4)]))
+    assert made.coins(5).tolist() != made.coins(6).tolist()

@@ -33,8 +33,9 @@ def test_a_card_survives_json(tiny):
 
 
 def test_opening_with_the_task_s_own_card(store):
-    opened = Store.open(store.path, replace(store.card, licence="CC0", source="elsewhere"))  # no other frames by this
-    assert opened.card == store.card
+    today = replace(store.card, licence="CC0", source="elsewhere")  # no other frames by this
+    opened = Store.open(store.path, today)
+    assert opened.card == today
     assert opened.digest == store.digest
 
 

@@ -23,7 +23,7 @@ def record(model=(50.0, 30.0), **others):
     }
     others = {"persistence": (100.0, 25.0), **others}
     baselines = {name.replace("_", "-"): scores(*values) for name, values in others.items()}
-    return task_record(scores(*model), baselines, {"week-lag": "why"}, metrics, unit="trips", windows=7)
+    return task_record(scores(*model), baselines, {"week-lag": "why"}, metrics, split="test", unit="trips", windows=7)
 
 
 def printed(records):
@@ -33,7 +33,7 @@ def printed(records):
 
 
 def row(text, metric):
-    return next(line for line in text.splitlines() if f" {metric} " in line)
+    return next(line for line in text.splitlines() if line.startswith(f"{metric} "))
 
 
 def test_a_record_is_plain_json_with_identities():

@@ -126,14 +126,6 @@ def test_latest_forecasts_from_the_end_of_the_store_without_truth(tmp_path):
     assert data.forecast[0, :, 0, 0, 0].values.tolist() == [101, 102, 103]
 
 
-def test_latest_of_each_sequence_passes_over_short_ones(tmp_path):
-    store = Store(sequence=[0] * 5 + [1] + [2] * 6)
-    write_latest(tmp_path / "out.zarr", store, starts_and_leads, past=2, future=3, each_sequence=True, batch=8)
-    data = opened(tmp_path / "out.zarr")
-    assert data.sequence.values.tolist() == [0, 2]
-    assert data.forecast[:, 0, 1, 0, 0].values.tolist() == [31.0, 101.0]
-
-
 def test_latest_frames_after_a_gap_may_be_too_few(tmp_path):
     with pytest.raises(DataError, match="latest unbroken frames of task 'toy' are '1', a forecast needs 2"):
         write_latest(tmp_path / "out.zarr", Store(sequence=[0] * 11 + [1]), starts_and_leads, past=2, future=3)

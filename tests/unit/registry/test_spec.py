@@ -115,7 +115,7 @@ def test_help_lists_keys_and_tells_what_a_missing_one_is(registry, spec_file):
         ("version=2", "'version' must be 1, got '2'"),
         ("seed=-1", "'seed' must be at least 0, got '-1'"),
         ("name=", "'name' must be text, got nothing"),
-        ("training.sampling={tau: 2}", "'sampling' must have a 'kind'"),
+        ("training.sampling={tau: 2}", "unknown key 'tau'"),
         ("plugins.require=['a >> 1']", "'require' must hold requirements such as 'unistd-rain>=0.2', got 'a >> 1'"),
     ],
 )

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, conlist, constr
 
-from unistd.core.training.settings import Sampling
 from unistd.registry.wording import WORDING, nearest, show, wording
 
 
@@ -49,7 +48,6 @@ CASES = {
     "too_long": (conlist(int, max_length=1), [1, 2], "must hold at most 1 items, got 2"),
     "too_short": (conlist(int, min_length=1), [], "must hold at least 1, got 0"),
     "tuple_type": (tuple[int, ...], 3, "must be a list, got '3'"),
-    "union_tag_not_found": (Sampling, {"tau": 1}, "must have a 'kind'"),
     "value_error": (Annotated[int, AfterValidator(refuse)], 1, "is not valid: odd grids are not supported"),
 }
 

@@ -60,3 +60,8 @@ def test_the_trunk_reaches_the_forecast():
 def test_relative_to_the_last_frame_needs_equal_channels():
     with pytest.raises(UsageError, match=r"residual 'last-frame' needs as many channels out as in, got 2 in and 3 out"):
         head(channels_out=3, residual="last-frame")
+
+
+def test_one_window_of_one_pixel_trains_and_forecasts():
+    module = head(width=8, stride=4).train()
+    module.decode(module.encode(torch.randn(1, 3, 2, 1, 1))).sum().backward()
