@@ -21,7 +21,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     room = max(NARROWEST, shutil.get_terminal_size().columns - before) if sys.stdout.isatty() else widths[-1]
     lines = []
     for row in cells:
-        first, *others = wrap(row[-1], max(room, 1)) or [""]
+        first, *others = wrap(row[-1], max(room, 1), break_on_hyphens=False) or [""]
         lines.append("  ".join([*(c.ljust(w) for c, w in zip(row, widths[:-1], strict=False)), first]).rstrip())
         lines += [" " * before + other for other in others]
     return "\n".join(lines)

@@ -13,6 +13,9 @@ from unistd.core.task import Task, TaskCard
 from unistd.registry.registry import Registry
 from unistd.registry.slot import Choice
 
+UNITS = {"m": "min", "D": "day", "M": "month"}
+"""How numpy's letters of time are said; the others say it themselves."""
+
 
 @click.command(epilog="Example: unistd tasks --json")
 @as_json
@@ -44,4 +47,4 @@ def _row(card: TaskCard) -> tuple[str, ...]:
     channels = ", ".join(f"{', '.join(names)} [{unit}]" for unit, names in by_unit.items())
     count, unit = card.step
     window = f"{card.window.past} → {card.window.future}"
-    return card.discipline, window, f"{count} {unit}", f"{channels}; {card.source}"
+    return card.discipline, window, f"{count} {UNITS.get(unit, unit)}", f"{channels}; {card.source}"

@@ -124,7 +124,7 @@ class JointTraining:
                 row["tasks"][task] |= seen
         share = rate(step - 1, self.settings.steps, self.settings.schedule)
         log.write("train", step, lr=self.settings.optimizer.lr * share, waited=round(batches.waited, 3), **row)
-        self.progress.losses(step, {task: values["loss"] for task, values in row["tasks"].items()})
+        self.progress.losses({task: values["loss"] for task, values in row["tasks"].items()})
 
     def _checkpoint(self, log: JsonLines, step: int, optimizer: AdamW, *, score: bool) -> None:
         better = False

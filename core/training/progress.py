@@ -44,9 +44,8 @@ class Progress:
         shown = f"{task} {loss:.4f}" if loss is not None else task
         self._bars.update(self._bar, completed=step, loss=shown[:28])
 
-    def losses(self, step: int, losses: Mapping[str, float]) -> None:
+    def losses(self, losses: Mapping[str, float]) -> None:
         """Take in the latest mean loss of each task."""
-        del step
         self._losses.update(losses)
 
     def validation(self, step: int, result: Validation, *, better: bool) -> None:
