@@ -64,4 +64,7 @@ def test_relative_to_the_last_frame_needs_equal_channels():
 
 def test_one_window_of_one_pixel_trains_and_forecasts():
     module = head(width=8, stride=4).train()
-    module.decode(module.encode(torch.randn(1, 3, 2, 1, 1))).sum().backward()
+    frames = module.decode(module.encode(torch.randn(1, 3, 2, 1, 1)))
+    frames.square().sum().backward()
+    assert frames.shape == (1, 5, 2, 1, 1)
+    assert module.read_out.weight.grad.abs().sum() > 0
