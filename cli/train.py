@@ -27,6 +27,7 @@ from unistd.core.figures.results import results_png
 from unistd.core.model import count_parameters
 from unistd.core.training.loop import JointTraining, Outcome
 from unistd.core.training.progress import Progress
+from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.state import trunk_is_frozen
 from unistd.core.training.trunk_file import check_unchanged, trunk_digest
@@ -123,7 +124,11 @@ def check_scoring(run: JointRun) -> None:
 
 
 def show_plan(run: JointRun, schedule: JointSchedule, console: Console) -> None:
-    """Print what will be trained on what: parameters, and each task's shapes, windows, samples and passes."""
+    """Print what will be trained on what: parameters, each task's shapes, windows, samples and passes, and ranks.
+
+    Raises:
+        UsageError: The rank phase would outlast the training.
+    """
     total, learning = count_parameters(run.forecaster)
     table = Table(
         title=f"{run.spec.name}: {total:,} parameters, {learning:,} learn", title_justify="left", box=SIMPLE_HEAD
@@ -142,3 +147,9 @@ def show_plan(run: JointRun, schedule: JointSchedule, console: Console) -> None:
             f"{seen['epoch']:.1f}",
         )
     console.print(table)
+    phase = RankPhase.of(run.forecaster, run.spec.training.steps, schedule.epoch)
+    if phase is not None:
+        share = "add up freely" if phase.allowed is None else f"share {phase.allowed} components"
+        console.print(
+            f"ranks learn for {phase.end} steps and {share}; each moves by up to {phase.lr:.2g} a step", highlight=False
+        )

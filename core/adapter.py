@@ -1,4 +1,4 @@
-"""What is placed beside a frozen linear map, and where."""
+"""What is placed beside a linear map, and where."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ class Site:
         name: Path of the ``nn.Linear`` inside the module that owns it, ``layers.0.attn.qkv``.
         width: Features that go in.
         parts: Role and output features of each part in order; a fused qkv has ``{"q": D, "k": D, "v": D}``.
-        owned: The map learns as part of a module of ours, such as the temporal one, rather than of the trunk; the owner
+        owned: The map is part of a module of ours, such as the temporal one, rather than of the trunk; the owner
             chooses its ``experts``.
         experts: How many experts the owner asks for; ``None`` leaves it to the adapter.
+        learns: The map's own weights learn; filled in by the model that places the adapters.
     """
 
     name: str
@@ -27,14 +28,15 @@ class Site:
     parts: Mapping[str, int]
     owned: bool = False
     experts: int | None = None
+    learns: bool = False
 
 
 class Adapter(nn.Module, ABC):
-    """The correction to one linear map's output; zero at initialisation (method §3)."""
+    """What one linear map becomes: its own output plus a correction that is zero at initialisation (method §3)."""
 
     @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the correction (..., O) for tokens ``x`` (..., D) of the adapted map."""
+    def forward(self, x: Tensor, linear: nn.Linear) -> Tensor:
+        """Return ``linear(x)`` plus the correction, (..., O), for tokens ``x`` (..., D)."""
 
 
 AdapterFactory = Callable[[Sequence[Site]], Mapping[str, Adapter]]
@@ -42,7 +44,7 @@ AdapterFactory = Callable[[Sequence[Site]], Mapping[str, Adapter]]
 
 
 class AdaptedLinear(nn.Module):
-    """A linear map with its adapter: ``y = W x + adapter(x)``."""
+    """A linear map with its adapter, which computes both so that their products can share memory."""
 
     def __init__(self, linear: nn.Linear, adapter: Adapter) -> None:
         super().__init__()
@@ -51,5 +53,14 @@ class AdaptedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x`` (..., D) to (..., O)."""
-        output: Tensor = self.linear(x) + self.adapter(x)
+        output: Tensor = self.adapter(x, self.linear)
         return output
+
+
+def site_of(path: str) -> str:
+    """Return the name of the site an adapter, or a part of one, belongs to, from its path in a model:
+    ``layers.0.attn.qkv`` of ``model.backbone.layers.0.attn.qkv.adapter``.
+    """
+    inside = path.partition("backbone.")[2] or path
+    site, _, part = inside.partition(".adapter")
+    return site + part

@@ -53,7 +53,7 @@ class UnifiedModel(nn.Module):
             self._place(adapter)
 
     def _place(self, adapter: AdapterFactory) -> None:
-        sites = {site.name: site for site in [*self.backbone.sites(), *self._temporal_sites()]}
+        sites = {site.name: self._as_it_is(site) for site in [*self.backbone.sites(), *self._temporal_sites()]}
         for name, module in adapter(list(sites.values())).items():
             if name not in sites:
                 raise ModelError(
@@ -61,6 +61,10 @@ class UnifiedModel(nn.Module):
                 )
             linear = cast(nn.Linear, self.backbone.get_submodule(name))
             self.backbone.set_submodule(name, AdaptedLinear(linear, module))
+
+    def _as_it_is(self, site: Site) -> Site:
+        linear = cast(nn.Linear, self.backbone.get_submodule(site.name))
+        return replace(site, learns=linear.weight.requires_grad)
 
     def _temporal_sites(self) -> Iterator[Site]:
         for path, module in self.backbone.named_modules():

@@ -16,7 +16,12 @@ class Router(nn.Module, ABC):
 
     The linear part is held as plain ``weight`` (F, D) and ``bias`` (F) so that an adapter can fold it into its own
     first product; F is E unless a router wants more features per token.
+
+    Attributes:
+        observer: Called with the weights (..., E) of every batch while somebody wants to know how experts are used.
     """
+
+    observer: Callable[[Tensor], None] | None = None
 
     def __init__(self, width: int, experts: int, features: int | None = None) -> None:
         super().__init__()
@@ -29,9 +34,16 @@ class Router(nn.Module, ABC):
     def gate(self, scores: Tensor) -> Tensor:
         """Turn scores (..., F) into weights (..., E) whose rows sum to 1."""
 
+    def weigh(self, scores: Tensor) -> Tensor:
+        """Return the weights (..., E) for ``scores`` (..., F) of the linear map, and show them to ``observer``."""
+        weights = self.gate(scores)
+        if self.observer is not None:
+            self.observer(weights.detach())
+        return weights
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the weights (..., E) for tokens ``x`` (..., D)."""
-        return self.gate(functional.linear(x, self.weight, self.bias))
+        return self.weigh(functional.linear(x, self.weight, self.bias))
 
 
 RouterFactory = Callable[[int, int], Router]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
+from math import ceil
 from typing import TypedDict
 
 import numpy as np
@@ -100,6 +101,11 @@ class JointSchedule:
             )
             raise UsageError(message, help="choose a batch that is a multiple of the number of processes")
         return share
+
+    @property
+    def epoch(self) -> int:
+        """Return in how many steps as many batches are drawn as all windows of all tasks fill."""
+        return sum(ceil(size / self.batches[task]) for task, size in self.sizes.items())
 
     def progress(self, step: int) -> dict[str, Progress]:
         """Return how far each task has come once ``step`` steps are done."""

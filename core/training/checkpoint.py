@@ -16,7 +16,7 @@ from torch import Tensor
 
 from unistd.core.errors import CheckpointError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,25 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 
 from unistd.core.data.batches import Batch, BatchReader
 from unistd.core.data.prefetch import Prefetcher
 from unistd.core.data.windows import Windows
 from unistd.core.forecaster import Forecaster
+from unistd.core.ranked import ranked_adapters
 from unistd.core.training.checkpoint import Checkpoint
+from unistd.core.training.expert_use import never_used
 from unistd.core.training.interrupt import StopRequest
 from unistd.core.training.learning_rate import rate
 from unistd.core.training.log import JsonLines
-from unistd.core.training.optimizer import build_optimizer
+from unistd.core.training.optimizer import build_optimizer, compacted_state, load_optimizer_state, optimizer_state
 from unistd.core.training.progress import Progress
+from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.settings import TrainingSettings
-from unistd.core.training.state import gather, restore
+from unistd.core.training.state import gather, restore_model, restore_progress
 from unistd.core.training.tally import Tally
 from unistd.core.training.validation import validate
 
@@ -67,7 +70,8 @@ class JointTraining:
         self.run = run
         self.fabric = fabric
         self.progress = progress
-        self.learning = [p for p in forecaster.parameters() if p.requires_grad]
+        self.phase = RankPhase.of(forecaster, settings.steps, reader.schedule.epoch)
+        self.clipped: list[nn.Parameter] = []
         self.best: dict[str, Any] = {}
 
     def fit(self, checkpoint: Checkpoint | None = None) -> Outcome:
@@ -77,22 +81,26 @@ class JointTraining:
             UnistdError: A loss or gradient is not finite.
             CheckpointError: A checkpoint cannot be written, or ``checkpoint`` does not fit.
         """
-        wrapped, optimizer = self.fabric.setup(
-            self.forecaster, build_optimizer(self.forecaster, self.settings.optimizer)
-        )
-        first = 0
+        first = 0 if checkpoint is None else checkpoint.step
+        if checkpoint is not None:
+            restore_model(checkpoint, self.forecaster)
+            self.best = dict(checkpoint.state["best"])
+        wrapped, optimizer = self._setup()
         if checkpoint is None:
             torch.manual_seed(self.reader.schedule.seed)
         else:
-            restore(checkpoint, self.forecaster, optimizer.optimizer)
-            first, self.best = checkpoint.step, dict(checkpoint.state["best"])
+            restore_progress(checkpoint, self.forecaster, optimizer.optimizer)
         log = JsonLines(self.run.log, resume_at=first)
         batches = Prefetcher(self.reader.read, range(first, self.settings.steps), self.settings.workers)
         tally, step = Tally(), first
         self.forecaster.train()
+        if first == 0:
+            self._log_ranks(log, 0)
         with StopRequest() as stop, batches, self.progress:
             for step, batch in enumerate(batches, start=first + 1):
                 self._step(step, self.fabric.to_device(batch), wrapped, optimizer, tally)
+                if self.phase is not None and step == self.phase.end:
+                    wrapped, optimizer = self._fix_ranks(log, step, optimizer.optimizer)
                 self.progress.advance(step, batch.task)
                 stopping = bool(stop.asked)  # read once: a signal may come at any moment
                 due = step % self.settings.checkpoint.every == 0 or step == self.settings.steps
@@ -105,18 +113,53 @@ class JointTraining:
         log.close()
         return Outcome(step, self.best, stop.asked)
 
+    def _setup(self) -> tuple[Any, Any]:
+        """Wrap the model as it is now for its device, with a new optimiser."""
+        ranks = {id(adapter.rank) for _, adapter in ranked_adapters(self.forecaster)}
+        self.clipped = [p for p in self.forecaster.parameters() if p.requires_grad and id(p) not in ranks]
+        rank_lr = self.phase.lr if self.phase else 0.0
+        wrapped, optimizer = self.fabric.setup(
+            self.forecaster, build_optimizer(self.forecaster, self.settings.optimizer, rank_lr)
+        )
+        return wrapped, optimizer
+
     def _step(self, step: int, batch: Batch, wrapped: Any, optimizer: Any, tally: Tally) -> None:
         share = rate(step - 1, self.settings.steps, self.settings.schedule)
         for group in optimizer.param_groups:
-            group["lr"] = self.settings.optimizer.lr * share
+            group["lr"] = group["initial_lr"] * share
         loss = wrapped(batch.task, batch.past, batch.future)
         self.fabric.backward(loss)
         tally.add(batch.task, step, batch.starts, loss, self._clip())
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        if self.phase is not None and step <= self.phase.end:
+            self.phase.settle(self.phase.lr * share)
 
     def _clip(self) -> Tensor:
-        return torch.nn.utils.clip_grad_norm_(self.learning, self.settings.optimizer.clip or float("inf"))
+        return torch.nn.utils.clip_grad_norm_(self.clipped, self.settings.optimizer.clip or float("inf"))
+
+    def _fix_ranks(self, log: JsonLines, step: int, optimizer: AdamW) -> tuple[Any, Any]:
+        """End the rank phase; training goes on with what is left of model and optimiser."""
+        assert self.phase is not None
+        self._log_ranks(log, step)
+        if self.phase.unmoved:
+            self._alarm(log, step, "the ranks of the experts never moved: model.adapter.rank has no effect")
+        before = optimizer_state(optimizer, self.forecaster)
+        kept = self.phase.finish()
+        wrapped, fresh = self._setup()
+        learning = {name for name, p in self.forecaster.named_parameters() if p.requires_grad}
+        load_optimizer_state(fresh.optimizer, self.forecaster, compacted_state(before, kept, learning))
+        self._log_ranks(log, step)
+        self.progress.ranks_fixed(step, self.phase)
+        return wrapped, fresh
+
+    def _alarm(self, log: JsonLines, step: int, what: str) -> None:
+        log.write("alarm", step, what=what)
+        self.progress.alarm(what)
+
+    def _log_ranks(self, log: JsonLines, step: int) -> None:
+        if self.phase is not None:
+            log.write("ranks", step, **self.phase.row())
 
     def _log(self, log: JsonLines, step: int, row: dict[str, Any], batches: Prefetcher[Batch]) -> None:
         for task, seen in self.reader.schedule.progress(step).items():
@@ -124,6 +167,8 @@ class JointTraining:
                 row["tasks"][task] |= seen
         share = rate(step - 1, self.settings.steps, self.settings.schedule)
         log.write("train", step, lr=self.settings.optimizer.lr * share, waited=round(batches.waited, 3), **row)
+        if self.phase is not None and step < self.phase.end:
+            self._log_ranks(log, step)
         self.progress.losses({task: values["loss"] for task, values in row["tasks"].items()})
 
     def _checkpoint(self, log: JsonLines, step: int, optimizer: AdamW, *, score: bool) -> None:
@@ -136,6 +181,11 @@ class JointTraining:
             log.write(
                 "validation", step, score=result.score, errors=dict(result.errors), persistence=dict(result.persistence)
             )
+            log.write("experts", step, tasks=dict(result.experts))
             self.progress.validation(step, result, better=better)
-        state = gather(step, self.forecaster, optimizer, {"best": self.best})
+            if idle := never_used(result.experts.values()):
+                more = f" and {len(idle) - 3} more" if len(idle) > 3 else ""
+                self._alarm(log, step, f"experts that no task uses: {', '.join(idle[:3])}{more}")
+        fixed = self.phase is not None and step >= self.phase.end
+        state = gather(step, self.forecaster, optimizer, {"best": self.best, "ranks_fixed": fixed})
         self.run.checkpoints.save(state, keep=self.settings.checkpoint.keep)

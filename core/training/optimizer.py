@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import AdamW as TorchAdamW
 
 from unistd.core.errors import CheckpointError, ModelError
+from unistd.core.ranked import ranked_adapters
 from unistd.core.training.settings import AdamW
 
 
-def build_optimizer(module: nn.Module, settings: AdamW) -> TorchAdamW:
+def build_optimizer(module: nn.Module, settings: AdamW, rank_lr: float = 0.0) -> TorchAdamW:
     """Make AdamW over every parameter of ``module`` that learns; vectors (biases, norms) are not decayed.
+
+    Args:
+        module: What is trained.
+        settings: Learning rate, kept as each group's ``initial_lr``, decay and betas.
+        rank_lr: Learning rate of experts' ranks, which are in units of their own; they are the last group.
 
     Raises:
         ModelError: Nothing learns.
     """
+    ranks = {id(adapter.rank) for _, adapter in ranked_adapters(module)}
     learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not learning:
         raise ModelError(
             "no parameter of the model learns", help="freeze: false, an adapter, or a head with parameters"
         )
-    groups = [
+    vectors = [p for p in learning if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in learning if p.ndim > 1], "weight_decay": settings.decay},
-        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in vectors if id(p) not in ranks], "weight_decay": 0.0},
+        {"params": [p for p in vectors if id(p) in ranks], "weight_decay": 0.0, "lr": rank_lr},
     ]
     used = [group for group in groups if group["params"]]
-    return TorchAdamW(used, lr=settings.lr, betas=settings.betas, fused=True)
+    optimizer = TorchAdamW(used, lr=settings.lr, betas=settings.betas, fused=True)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]
+    return optimizer
 
 
 def optimizer_state(optimizer: TorchAdamW, module: nn.Module) -> dict[str, Tensor]:
@@ -51,3 +64,21 @@ def load_optimizer_state(optimizer: TorchAdamW, module: nn.Module, tensors: Mapp
         if name not in parameters:
             raise CheckpointError(f"the optimiser's '{key}' belongs to no parameter that learns")
         optimizer.state[parameters[name]][moment] = tensor.to(parameters[name].device)
+
+
+def compacted_state(
+    tensors: Mapping[str, Tensor], kept: Mapping[str, Tensor], learning: Collection[str]
+) -> dict[str, Tensor]:
+    """Return the tensors of ``optimizer_state`` for parameters that became smaller or ceased to learn.
+
+    Args:
+        tensors: The state before.
+        kept: The rows kept of each parameter that became smaller.
+        learning: The parameters that go on learning.
+    """
+    state = {}
+    for key, tensor in tensors.items():
+        name = key.split("/", 1)[1]
+        if name in learning:
+            state[key] = tensor[kept[name]] if name in kept and tensor.ndim else tensor
+    return state

@@ -9,6 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bars, TextColumn, TimeRemainingColumn
 
+from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.validation import Validation
 
 
@@ -58,3 +59,16 @@ class Progress:
             f"step {step}/{self.steps}: validation error ÷ persistence {result.score:.3f}{mark}", highlight=False
         )
         self.console.print(f"  {ratios}", highlight=False, style="dim")
+
+    def ranks_fixed(self, step: int, phase: RankPhase) -> None:
+        """Print what became of the ranks."""
+        ranks = [rank for adapter in phase.adapters.values() for own in adapter.by_role().values() for rank in own]
+        self.console.print(
+            f"step {step}/{self.steps}: ranks fixed, {phase.total:.0f} components for {len(ranks)} experts,"
+            f" {min(ranks):.0f} to {max(ranks):.0f} each",
+            highlight=False,
+        )
+
+    def alarm(self, what: str) -> None:
+        """Print what is wrong with a run that goes on nevertheless."""
+        self.console.print(f"alarm: {what}", highlight=False, style="bold red")

@@ -13,6 +13,7 @@ from unistd.core.errors import CheckpointError
 from unistd.core.forecaster import Forecaster
 from unistd.core.training.checkpoint import Checkpoint
 from unistd.core.training.optimizer import load_optimizer_state, optimizer_state
+from unistd.core.training.rank_phase import adopt_ranks
 
 
 def trunk_is_frozen(forecaster: Forecaster) -> bool:
@@ -44,11 +45,12 @@ def gather(step: int, forecaster: Forecaster, optimizer: AdamW, state: Mapping[s
 
 
 def restore_model(checkpoint: Checkpoint, forecaster: Forecaster) -> None:
-    """Put the model's tensors back, strictly.
+    """Put the model's tensors back, strictly, into experts of the size they had then.
 
     Raises:
         CheckpointError: A tensor is missing, superfluous or of another shape.
     """
+    adopt_ranks(forecaster, checkpoint.tensors["model"], fixed=checkpoint.state["ranks_fixed"])
     own, stored = learned_tensors(forecaster), checkpoint.tensors["model"]
     missing, extra = sorted(set(own) - set(stored)), sorted(set(stored) - set(own))
     resized = sorted(name for name in set(own) & set(stored) if own[name].shape != stored[name].shape)
@@ -64,9 +66,8 @@ def restore_model(checkpoint: Checkpoint, forecaster: Forecaster) -> None:
             tensor.copy_(stored[name])
 
 
-def restore(checkpoint: Checkpoint, forecaster: Forecaster, optimizer: AdamW) -> None:
-    """Put model, optimiser and random states back."""
-    restore_model(checkpoint, forecaster)
+def restore_progress(checkpoint: Checkpoint, forecaster: Forecaster, optimizer: AdamW) -> None:
+    """Put the states of the optimiser, made for a restored model, and of random numbers back."""
     load_optimizer_state(optimizer, forecaster, checkpoint.tensors["optimizer"])
     torch.set_rng_state(checkpoint.tensors["random"]["cpu"])
     if torch.cuda.is_available() and "cuda" in checkpoint.tensors["random"]:

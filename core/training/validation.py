@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
@@ -16,14 +16,18 @@ from unistd.core.data.windows import Windows
 from unistd.core.errors import UnistdError
 from unistd.core.evaluation.baselines import last_seen
 from unistd.core.forecaster import Forecaster, squared_error
+from unistd.core.training.expert_use import ExpertUse, Use
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Normalised mean squared error of each task and of persistence; ``score`` is their mean ratio, lower is better."""
+    """Normalised mean squared error of each task and of persistence, and how each task used the experts; ``score`` is
+    the mean ratio of the errors, lower is better.
+    """
 
     errors: Mapping[str, float]
     persistence: Mapping[str, float]
+    experts: Mapping[str, Mapping[str, Use]] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -42,12 +46,14 @@ def validate(
         UnistdError: An error is not finite.
     """
     forecaster.eval()
-    errors, persistence = {}, {}
+    errors, persistence, experts = {}, {}, {}
     for task, own in windows.items():
         normalization = cast(Normalization, forecaster.normalizations[task])
         model, still, pixels = 0.0, 0.0, 0.0
+        use = ExpertUse(forecaster)
         for past, future in _batches(own, batches[task], device):
-            error, count = forecaster.squared_error(task, past, future)
+            with use.watching():
+                error, count = forecaster.squared_error(task, past, future)
             last = normalization.normalize(last_seen(past)[:, None]).nan_to_num(0.0)
             model += error.item()
             still += squared_error(last.expand_as(future), normalization.normalize(future))[0].item()
@@ -58,8 +64,9 @@ def validate(
                 help="start anew with a lower training.optimizer.lr",
             )
         errors[task], persistence[task] = model / max(pixels, 1), still / max(pixels, 1)
+        experts[task] = use.result()
     forecaster.train()
-    return Validation(errors, persistence)
+    return Validation(errors, persistence, experts)
 
 
 def _batches(windows: Windows, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:

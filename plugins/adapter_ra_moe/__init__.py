@@ -1,9 +1,9 @@
-"""Low-rank experts beside frozen linear maps: ``ra-moe``, ``lora``, ``none``."""
+"""Low-rank experts beside frozen linear maps: ``ra-moe``, ``moe-lora``, ``lora``; and ``full``, ``none``."""
 
 from __future__ import annotations
 
-from unistd.plugins.adapter_ra_moe.config import LoraConfig, NoneConfig, RaMoeConfig
-from unistd.registry.component import Component
+from unistd.plugins.adapter_ra_moe.config import FullConfig, LoraConfig, MoeLoraConfig, NoneConfig, RaMoeConfig
+from unistd.registry.component import Component, Config
 from unistd.registry.hooks import hookimpl
 
 PLUGIN_API = 1
@@ -13,25 +13,14 @@ PLUGIN_API = 1
 def unistd_components() -> list[Component]:
     """Declare the adapters."""
     return [
-        Component(
-            kind="adapter",
-            name="ra-moe",
-            config=RaMoeConfig,
-            target="unistd.plugins.adapter_ra_moe.family:ra_moe",
-            summary="Rank-adaptive mixture of low-rank experts, routed per token",
-        ),
-        Component(
-            kind="adapter",
-            name="lora",
-            config=LoraConfig,
-            target="unistd.plugins.adapter_ra_moe.family:lora",
-            summary="One low-rank expert of fixed rank, without a router",
-        ),
-        Component(
-            kind="adapter",
-            name="none",
-            config=NoneConfig,
-            target="unistd.plugins.adapter_ra_moe.family:none",
-            summary="No adapter: only heads and temporal modules learn",
-        ),
+        _adapter("ra-moe", RaMoeConfig, "Mixture of low-rank experts, routed per token, whose ranks are learned"),
+        _adapter("moe-lora", MoeLoraConfig, "Mixture of low-rank experts of fixed rank, routed per token"),
+        _adapter("lora", LoraConfig, "One low-rank expert of fixed rank, without a router"),
+        _adapter("full", FullConfig, "No adapter: the trunk's own weights learn"),
+        _adapter("none", NoneConfig, "No adapter: only heads and temporal modules learn"),
     ]
+
+
+def _adapter(name: str, config: type[Config], summary: str) -> Component:
+    target = f"unistd.plugins.adapter_ra_moe.family:{name.replace('-', '_')}"
+    return Component(kind="adapter", name=name, config=config, target=target, summary=summary)

@@ -1,4 +1,4 @@
-"""The three adapters a spec can name; one implementation serves them all."""
+"""The adapters a spec can name; one implementation serves all that have experts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from unistd.core.adapter import Adapter, Site
 from unistd.core.errors import UsageError
+from unistd.core.rank_plan import RankPlan
 from unistd.core.router import RouterFactory
-from unistd.plugins.adapter_ra_moe.config import Rank
 from unistd.plugins.adapter_ra_moe.experts import LowRankExperts
+from unistd.plugins.adapter_ra_moe.sites import experts_by_site
 
 PAPER_EXPERTS: Mapping[str, int] = {"q": 6, "k": 6, "v": 6, "proj": 2}
 OWNER_EXPERTS = 2
@@ -20,22 +21,25 @@ def ra_moe(
     *,
     router: RouterFactory,
     experts: Mapping[str, int] = PAPER_EXPERTS,
-    rank: Rank = Rank(),  # noqa: B008 - immutable
+    rank: RankPlan = RankPlan(),  # noqa: B008 - immutable
 ) -> dict[str, Adapter]:
-    """Place ``experts[role]`` experts beside every site of that role, and the owner's number beside its own sites.
+    """Place ``experts`` with ranks that learn beside the sites they name, and the owner's number beside its own sites.
 
     Raises:
-        UsageError: A role is named that no site of the trunk has.
+        UsageError: A name fits no linear map of the trunk.
     """
-    _known(experts, sites)
-    adapters: dict[str, Adapter] = {}
-    for site in sites:
-        counts = _counts(site, experts, OWNER_EXPERTS)
-        if any(counts.values()):
-            adapters[site.name] = LowRankExperts(
-                site.width, site.parts, counts, rank=rank.first, max_rank=rank.max, router=router
-            )
-    return adapters
+    return _placed(sites, experts, rank, router)
+
+
+def moe_lora(
+    sites: Sequence[Site], *, router: RouterFactory, experts: Mapping[str, int] = PAPER_EXPERTS, rank: int = 4
+) -> dict[str, Adapter]:
+    """Place ``experts`` of one fixed rank as ``ra_moe`` does.
+
+    Raises:
+        UsageError: A name fits no linear map of the trunk.
+    """
+    return _placed(sites, experts, rank, router)
 
 
 def lora(
@@ -48,48 +52,67 @@ def lora(
     """Place one expert of fixed rank beside every site of ``roles`` and beside the owners' own sites; no router.
 
     Raises:
-        UsageError: A role is named that no site of the trunk has, or an owner asks for several experts.
+        UsageError: A name fits no linear map of the trunk, or an owner asks for several experts.
     """
     del router
-    _known(roles, sites)
     for site in sites:
         if (site.experts or 1) > 1:
             raise UsageError(
                 f"adapter 'lora' has one expert, but '{site.name}' asks for {site.experts}",
                 help="take 'experts' out of the module's options, or choose adapter 'ra-moe'",
             )
-    wanted = dict.fromkeys(roles, 1)
-    return {
-        site.name: LowRankExperts(site.width, site.parts, counts, rank=rank, max_rank=rank, router=None)
-        for site in sites
-        if any((counts := _counts(site, wanted, 1)).values())
-    }
+    return _placed(sites, dict.fromkeys(roles, 1), rank, None)
 
 
 def none(sites: Sequence[Site], *, router: RouterFactory) -> dict[str, Adapter]:
-    """Place nothing.
+    """Place nothing, beside a trunk that stays as it is.
 
     Raises:
-        UsageError: An owner asks for experts.
+        UsageError: An owner asks for experts, or the trunk learns.
     """
     del router
-    asked = [site.name for site in sites if site.experts]
-    if asked:
+    _refuse_experts("none", sites)
+    learning = [site.name for site in sites if site.learns and not site.owned]
+    if learning:
         raise UsageError(
-            f"adapter 'none' makes no experts, but '{asked[0]}' asks for some",
-            help="take 'experts' out of the module's options, or choose adapter 'ra-moe'",
+            f"adapter 'none' adapts nothing, but the trunk itself learns: '{learning[0]}'",
+            help="choose adapter 'full' for a trunk that learns, or freeze: true",
         )
     return {}
 
 
-def _counts(site: Site, wanted: Mapping[str, int], owner: int) -> dict[str, int]:
-    if site.owned:
-        return dict.fromkeys(site.parts, owner if site.experts is None else site.experts)
-    return {role: wanted.get(role, 0) for role in site.parts}
+def full(sites: Sequence[Site], *, router: RouterFactory) -> dict[str, Adapter]:
+    """Place nothing, beside a trunk whose own weights all learn (method §7).
+
+    Raises:
+        UsageError: An owner asks for experts, or the trunk is frozen.
+    """
+    del router
+    _refuse_experts("full", sites)
+    frozen = [site.name for site in sites if not (site.learns or site.owned)]
+    if frozen:
+        raise UsageError(
+            f"adapter 'full' trains the trunk, but '{frozen[0]}' is frozen",
+            help="freeze: false in the backbone, or adapter 'none'",
+        )
+    return {}
 
 
-def _known(roles: Collection[str], sites: Sequence[Site]) -> None:
-    offered = list(dict.fromkeys(role for site in sites if not site.owned for role in site.parts))
-    for role in roles:
-        if role not in offered:
-            raise UsageError(f"no linear map of the trunk has the role '{role}'", help=f"roles: {', '.join(offered)}")
+def _placed(
+    sites: Sequence[Site], experts: Mapping[str, int], ranks: int | RankPlan, router: RouterFactory | None
+) -> dict[str, Adapter]:
+    owner = 1 if router is None else OWNER_EXPERTS
+    return {
+        site.name: LowRankExperts(site.width, site.parts, counts, ranks=ranks, router=router)
+        for site, counts in experts_by_site(sites, experts, owner)
+        if any(counts.values())
+    }
+
+
+def _refuse_experts(adapter: str, sites: Sequence[Site]) -> None:
+    asked = [site.name for site in sites if site.experts]
+    if asked:
+        raise UsageError(
+            f"adapter '{adapter}' makes no experts, but '{asked[0]}' asks for some",
+            help="take 'experts' out of the module's options, or choose adapter 'ra-moe'",
+        )

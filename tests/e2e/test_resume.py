@@ -43,7 +43,10 @@ main(["train", sys.argv[1]])
 """
 
 
-@pytest.mark.parametrize(("script", "number"), [(KILL_AT_STEP, 3), (KILL_AT_STEP, 7), (KILL_WHILE_SAVING, 2)])
+# The rank phase ends with step 6, checkpoints are of steps 4, 8 and 12.
+@pytest.mark.parametrize(
+    ("script", "number"), [(KILL_AT_STEP, 3), (KILL_AT_STEP, 7), (KILL_AT_STEP, 11), (KILL_WHILE_SAVING, 2)]
+)
 def test_sigkill_then_resume_is_bit_equal(script, number, spec, tmp_path, finished, assert_same_bits):
     result = subprocess.run([sys.executable, "-c", script, str(spec), str(number)], capture_output=True, check=False)
     assert result.returncode == -signal.SIGKILL, result.stderr.decode()

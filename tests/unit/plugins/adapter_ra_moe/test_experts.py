@@ -6,26 +6,38 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+import torch._dynamo.testing
+from torch import Tensor, nn
 
-from unistd.core.adapter import Site
-from unistd.core.errors import UsageError
-from unistd.plugins.adapter_ra_moe.config import Rank
+from unistd.core.rank_plan import RankPlan
 from unistd.plugins.adapter_ra_moe.experts import LowRankExperts
-from unistd.plugins.adapter_ra_moe.family import lora, none, ra_moe
 from unistd.plugins.router_softmax.softmax import SoftmaxRouter
 
 PARTS = {"q": 5, "k": 7, "v": 5}
-EXPERTS = {"q": 3, "k": 0, "v": 2}
+EXPERTS = {"q": 3, "v": 2}
+RANKS = [0.3, 1.0, 2.5, 3.2, 4.0]
+PLAN = RankPlan(first=1.5, max=4, budget=2)
 
 
-def experts(ranks: list[float], counts: dict[str, int] = EXPERTS, max_rank: int = 4) -> LowRankExperts:
+def experts(ranks=RANKS, counts=EXPERTS, plan=PLAN, router=SoftmaxRouter) -> LowRankExperts:
     torch.manual_seed(0)
-    module = LowRankExperts(6, PARTS, counts, rank=1.0, max_rank=max_rank, router=SoftmaxRouter).double()
+    module = LowRankExperts(6, PARTS, counts, ranks=plan, router=router).double()
     for up in module.up.values():
-        torch.nn.init.normal_(up)
-    module.rank.copy_(torch.tensor(ranks))
+        nn.init.normal_(up)
+    for own in module.routers.values():
+        nn.init.normal_(own.bias)
+    module.rank.data.copy_(torch.tensor(ranks, dtype=torch.float64))
     return module
+
+
+def linear(frozen: bool = True) -> nn.Linear:
+    torch.manual_seed(1)
+    return nn.Linear(6, sum(PARTS.values())).double().requires_grad_(not frozen)
+
+
+def tokens(*shape: int) -> Tensor:
+    torch.manual_seed(2)
+    return torch.randn(*shape, 6, dtype=torch.float64)
 
 
 def whole(x: Tensor, down: Tensor, up: Tensor, rank: int) -> Tensor:
@@ -34,114 +46,143 @@ def whole(x: Tensor, down: Tensor, up: Tensor, rank: int) -> Tensor:
     return x @ down.T @ diagonal @ up
 
 
-def literal(module: LowRankExperts, x: Tensor) -> Tensor:
-    parts, first, size = [], 0, module.max_rank
+def blend(x: Tensor, down: Tensor, up: Tensor, rank: Tensor) -> Tensor:
+    """The literal interpolation of the two models of whole rank; at a whole rank, of it and the one below."""
+    high = max(1, math.ceil(rank.item()))
+    share = rank - (high - 1)
+    return (1 - share) * whole(x, down, up, high - 1) + share * whole(x, down, up, high)
+
+
+def literal(module: LowRankExperts, x: Tensor, frozen: nn.Linear) -> Tensor:
+    """Each expert of each part by itself, in a loop."""
+    parts, e, size = [], 0, module.room
     for role, width in module.parts.items():
         out = x.new_zeros(*x.shape[:-1], width)
-        count = module.experts[role]
-        gates = module.routers[role](x) if count > 1 else x.new_ones(*x.shape[:-1], 1)
-        for e in range(count):
-            down = module.down[(first + e) * size : (first + e + 1) * size]
-            up = module.up[role][e * size : (e + 1) * size]
-            rank = module.rank[first + e].item()
-            low, high = math.floor(rank), math.ceil(rank)
-            share = rank - low
-            blend = (
-                whole(x, down, up, low)
-                if low == high
-                else (1 - share) * whole(x, down, up, low) + share * whole(x, down, up, high)
-            )
-            out = out + gates[..., e : e + 1] * blend
-        first += count
+        count = module.experts.get(role, 0)
+        gates = module.routers[role](x) if role in module.routers else x.new_ones(*x.shape[:-1], 1)
+        for own in range(count):
+            down = module.down[e * size : (e + 1) * size]
+            up = module.up[role][own * size : (own + 1) * size]
+            out = out + gates[..., own : own + 1] * blend(x, down, up, module.rank[e])
+            e += 1
         parts.append(out)
-    return torch.cat(parts, dim=-1)
+    return frozen(x) + torch.cat(parts, dim=-1)
 
 
-@pytest.mark.parametrize("ranks", [[4, 4, 4, 4, 4], [0.3, 1.0, 2.5, 3.999, 4.0], [0.0, 0.0, 2.0, 1.5, 0.5]])
-def test_fused_equals_two_model_interpolation(ranks):
-    module = experts(ranks)
-    x = torch.randn(2, 9, 6, dtype=torch.float64)
-    torch.testing.assert_close(module(x), literal(module, x), rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("counts", [EXPERTS, {"q": 1, "k": 2, "v": 2}, {"k": 5}])
+@pytest.mark.parametrize("ranks", [[4, 4, 4, 4, 4], RANKS, [0.0, 0.0, 2.0, 1.5, 0.5], [1e-9, 3.999, 2.001, 1, 0]])
+def test_fused_equals_the_two_model_interpolation(ranks, counts):
+    module, frozen, x = experts(ranks, counts), linear(), tokens(2, 9)
+    torch.testing.assert_close(module(x, frozen), literal(module, x, frozen), rtol=1e-12, atol=1e-12)
 
 
-def test_gradients_equal_those_of_the_loop():
-    module = experts([0.3, 1.0, 2.5, 3.2, 4.0])
-    x = torch.randn(3, 6, dtype=torch.float64, requires_grad=True)
-    wanted = torch.autograd.grad(literal(module, x).square().sum(), [x, *module.parameters()])
-    got = torch.autograd.grad(module(x).square().sum(), [x, *module.parameters()])
+@pytest.mark.parametrize("learns", [False, True])
+def test_gradients_equal_those_of_the_loop(learns):
+    module, frozen, x = experts(), linear(frozen=not learns), tokens(3).requires_grad_()
+    wanted_of = [x, *module.parameters(), *(frozen.parameters() if learns else ())]
+    wanted = torch.autograd.grad(literal(module, x, frozen).sin().sum(), wanted_of)
+    got = torch.autograd.grad(module(x, frozen).sin().sum(), wanted_of)
     for one, other in zip(got, wanted, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
 
 
-def test_rank_is_continuous_at_whole_numbers():
-    x = torch.randn(4, 6, dtype=torch.float64)
-    at = [experts([rank] * 5)(x) for rank in (2 - 1e-9, 2.0, 2 + 1e-9)]
-    torch.testing.assert_close(at[0], at[1], atol=1e-6, rtol=0)
-    torch.testing.assert_close(at[2], at[1], atol=1e-6, rtol=0)
+def test_gradients_equal_finite_differences():
+    module, frozen, x = experts([0.3, 1.2, 2.5, 3.2, 3.7]), linear(), tokens(4).requires_grad_()
+    names = [name for name, _ in module.named_parameters()]
+
+    def output(x, *values):
+        return torch.func.functional_call(module, dict(zip(names, values, strict=True)), (x, frozen))
+
+    assert torch.autograd.gradcheck(output, (x, *(p.detach().requires_grad_() for p in module.parameters())))
+
+
+def rank_slope(rank: float) -> tuple[float, float, float]:
+    """Return the loss at ``rank`` of one expert, and its slopes to the left and to the right by differences."""
+    frozen, x, step = linear(), tokens(4), 1e-6
+    loss = [experts([rank + d], {"q": 1})(x, frozen).sin().sum().item() for d in (-step, 0.0, step)]
+    return loss[1], (loss[1] - loss[0]) / step, (loss[2] - loss[1]) / step
+
+
+@pytest.mark.parametrize("rank", [1.0, 2.0, 3.0])
+def test_rank_is_continuous_and_its_gradient_at_a_whole_rank_is_the_left_slope(rank):
+    here, left, right = rank_slope(rank)
+    for near in (rank - 1e-9, rank + 1e-9):
+        assert rank_slope(near)[0] == pytest.approx(here, abs=1e-7)
+    module = experts([rank], {"q": 1})
+    (slope,) = torch.autograd.grad(module(tokens(4), linear()).sin().sum(), [module.rank])
+    assert slope.item() == pytest.approx(left, rel=1e-4)
+    assert slope.item() != pytest.approx(right, rel=1e-2)  # another component's share
+
+
+def test_an_expert_without_components_can_come_back():
+    module = experts([0.0], {"q": 1})
+    (slope,) = torch.autograd.grad(module(tokens(4), linear()).sin().sum(), [module.rank])
+    assert slope.item() == pytest.approx(rank_slope(0.0)[2], rel=1e-4)
+    assert slope.item() != 0
 
 
 def test_a_rank_bounds_the_rank_of_the_map():
-    module = experts([2.0], {"q": 1})
-    outputs = module(torch.randn(50, 6, dtype=torch.float64))[:, :5]
-    assert torch.linalg.matrix_rank(outputs) == 2
+    module, frozen, x = experts([2.0], {"q": 1}), linear(), tokens(50)
+    assert torch.linalg.matrix_rank((module(x, frozen) - frozen(x))[:, :5]) == 2
 
 
-def test_correction_is_zero_at_the_start():
-    module = LowRankExperts(6, PARTS, EXPERTS, rank=4.5, max_rank=8, router=SoftmaxRouter)
-    assert torch.equal(module(torch.randn(2, 3, 6)), torch.zeros(2, 3, 17))
+def test_output_is_the_frozen_maps_to_the_bit_at_the_start():
+    module, frozen = LowRankExperts(6, PARTS, EXPERTS, ranks=RankPlan(), router=SoftmaxRouter), linear().float()
+    x = torch.randn(2, 3, 6)
+    assert torch.equal(module(x, frozen), frozen(x))
 
 
 def test_order_of_experts_does_not_matter():
-    module = experts([1.0, 2.5, 3.0, 1.0, 1.0])
-    x = torch.randn(4, 6, dtype=torch.float64)
-    before = module(x)
+    module, frozen, x = experts([1.0, 2.5, 3.0, 1.0, 1.0]), linear(), tokens(4)
+    before = module(x, frozen)
     order = torch.tensor([2, 0, 1])
     with torch.no_grad():
         module.down[:12] = module.down[:12].unflatten(0, (3, 4))[order].flatten(0, 1)
         module.up["q"].copy_(module.up["q"].unflatten(0, (3, 4))[order].flatten(0, 1))
-        module.routers["q"].weight.copy_(module.routers["q"].weight[order])
+        for parameter in module.routers["q"].parameters():
+            parameter.copy_(parameter[order])
         module.rank[:3] = module.rank[:3][order]
-    torch.testing.assert_close(module(x), before)
+    torch.testing.assert_close(module(x, frozen), before)
 
 
-SITES = [
-    Site(name="layers.0.attn.qkv", width=6, parts={"q": 6, "k": 6, "v": 6}),
-    Site(name="layers.0.attn.proj", width=6, parts={"proj": 6}),
-    Site(name="layers.0.temporal.up", width=2, parts={"temporal": 6}, owned=True),
-]
+@pytest.mark.parametrize("bias", [True, False])
+def test_maps_without_bias_and_tokens_of_any_shape(bias):
+    module, x = experts(), tokens(2, 3, 4).transpose(0, 1)
+    frozen = nn.Linear(6, 17, bias=bias).double()
+    torch.testing.assert_close(module(x, frozen), literal(module, x, frozen))
 
 
-def test_ra_moe_places_the_papers_numbers_of_experts():
-    made = ra_moe(SITES, router=SoftmaxRouter, rank=Rank(first=4.5, max=8))
-    assert {name: module.experts for name, module in made.items()} == {
-        "layers.0.attn.qkv": {"q": 6, "k": 6, "v": 6},
-        "layers.0.attn.proj": {"proj": 2},
-        "layers.0.temporal.up": {"temporal": 2},
-    }
-    assert made["layers.0.attn.proj"].rank.tolist() == [4.5, 4.5]
+def test_memory_kept_for_the_gradient_is_tokens_times_width_and_components_not_experts():
+    counts, sizes = {"q": 64}, []
+    module = LowRankExperts(6, PARTS, counts, ranks=1, router=SoftmaxRouter)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.numel()) or t, lambda t: t):
+        module(torch.randn(1000, 6, requires_grad=True), linear().float())
+    assert max(sizes) <= 1000 * (64 + 64)  # components beside scores; 64 experts' outputs would be 1000 · 64 · 5
 
 
-def test_lora_has_one_expert_and_no_router():
-    made = lora(SITES, router=SoftmaxRouter, rank=3, roles=("q", "v"))
-    assert made["layers.0.attn.qkv"].experts == {"q": 1, "k": 0, "v": 1}
-    assert "layers.0.attn.proj" not in made
-    assert not any("routers" in name for module in made.values() for name, _ in module.named_parameters())
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_computes_in_its_type_and_learns_in_fp32(dtype):
+    module, frozen = experts().float(), linear().float()
+    x = tokens(5).float().requires_grad_()
+    with torch.autocast("cpu", dtype=dtype):
+        output = module(x, frozen)
+    assert output.dtype == dtype
+    torch.testing.assert_close(output.float(), literal(module, x, frozen), rtol=0.1, atol=0.1)
+    output.float().sum().backward()
+    assert {p.grad.dtype for p in (x, *module.parameters())} == {torch.float32}
+    assert all(p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in module.parameters())
 
 
-def test_none_places_nothing():
-    assert none(SITES, router=SoftmaxRouter) == {}
-
-
-def test_unknown_role_is_answered_with_the_roles():
-    with pytest.raises(UsageError) as caught:
-        ra_moe(SITES, router=SoftmaxRouter, experts={"query": 6})
-    assert str(caught.value) == "no linear map of the trunk has the role 'query'\n  help: roles: q, k, v, proj"
-
-
-@pytest.mark.parametrize(
-    ("adapter", "says"), [(lora, "adapter 'lora' has one expert"), (none, "adapter 'none' makes no experts")]
-)
-def test_experts_nobody_would_make_are_refused(adapter, says):
-    asking = Site(name="layers.0.temporal.up", width=2, parts={"temporal": 6}, owned=True, experts=2)
-    with pytest.raises(UsageError, match=says):
-        adapter([*SITES[:2], asking], router=SoftmaxRouter)
+def test_compiles_as_one_graph_and_ranks_move_without_compiling_again():
+    torch._dynamo.reset()
+    counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
+    module, frozen, x = experts(), linear(), tokens(2, 5).requires_grad_()
+    compiled = torch.compile(module, backend=counter, fullgraph=True)
+    for shift in (0.0, 0.3, -0.2):
+        module.rank.data += shift
+        inputs = [x, *module.parameters()]
+        got = torch.autograd.grad(compiled(x, frozen).sin().sum(), inputs)
+        wanted = torch.autograd.grad(module(x, frozen).sin().sum(), inputs)
+        for one, other in zip(got, wanted, strict=True):
+            torch.testing.assert_close(one, other)
+    assert counter.frame_count == 1
