@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
@@ -24,7 +24,6 @@ from unistd.core.figures.style import (
     is_rgb,
     lead_label,
     picture,
-    rendered,
     show,
     unit_label,
     value_scale,
@@ -65,17 +64,19 @@ def forecast_gif(
     off = error_scale(errors)
     shown = [picture(frames, card, channel) for frames in (past, truth, forecast)]
     running = np.linspace(0, len(past) - 1, len(truth)).round().astype(int)
-    images = []
+    moments = []
     for lead, at in enumerate(running):
         ahead = lead_label(lead + 1, card)
-        panels = [
-            Panel(f"input {lead_label(int(at) - len(past) + 1, card)}", shown[0][at], scale),
-            Panel(f"truth {ahead}", shown[1][lead], scale),
-            Panel(f"forecast {ahead}", shown[2][lead], scale),
-            Panel(f"error {ahead}", errors[lead], off),
-        ]
-        figure = _draw(panels, card, channel, origin, title or heading(card, channel))
-        images.append(Image.open(BytesIO(rendered(figure))).convert("RGB"))
+        moments.append(
+            [
+                Panel(f"input {lead_label(int(at) - len(past) + 1, card)}", shown[0][at], scale),
+                Panel(f"truth {ahead}", shown[1][lead], scale),
+                Panel(f"forecast {ahead}", shown[2][lead], scale),
+                Panel(f"error {ahead}", errors[lead], off),
+            ]
+        )
+    stage = Stage(moments[0], card, channel, origin, title or heading(card, channel))
+    images = [stage.play(panels) for panels in moments]
     palette = _palette(_adapted(shown) if is_rgb(card) else scale.colours(np.linspace(0, 1, 160))[:, :3], off)
     durations = [milliseconds] * (len(images) - 1) + [3 * milliseconds]
     first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
@@ -87,26 +88,47 @@ def _size(frame: Frames, bars: int) -> tuple[float, float]:
     return LEFT + 4 * PANEL + 3 * GAP + bars * (BAR + LABELS), TOP + PANEL * frame.shape[0] / frame.shape[1] + BOTTOM
 
 
-def _draw(panels: list[Panel], card: TaskCard, channel: int, origin: Origin, title: str) -> Figure:
-    """Draw the three panels of values, their bar, the error and its bar; colours need no bar."""
-    with_bar = (3,) if is_rgb(card) else (2, 3)
-    width, height = _size(panels[0].frame, len(with_bar))
-    figure = Figure(figsize=(width, height), dpi=DPI)
-    figure.text(LEFT / width, 1 - 0.08 / height, title, va="top", fontsize=11, weight="bold", color=TEXT)
-    tall = (height - TOP - BOTTOM) / height
-    x = LEFT
-    for place, panel in enumerate(panels):
-        axes = figure.add_axes((x / width, BOTTOM / height, PANEL / width, tall))
-        show(axes, panel.frame, panel.scale, origin)
-        axes.set_title(panel.title, fontsize=10, pad=3, color=TEXT)
-        x += PANEL + GAP
-        if place in with_bar:
-            bar = figure.add_axes(((x - GAP / 3) / width, BOTTOM / height, BAR / width, tall))
-            colour_bar(
-                figure, bar, panel.scale, unit_label(card, channel) if place == 2 else error_label(card, channel)
-            )
-            x += BAR + LABELS
-    return figure
+class Stage:
+    """Three panels of values, their bar, the error and its bar; what does not move is drawn once."""
+
+    def __init__(self, panels: list[Panel], card: TaskCard, channel: int, origin: Origin, title: str) -> None:
+        with_bar = (3,) if is_rgb(card) else (2, 3)
+        width, height = _size(panels[0].frame, len(with_bar))
+        figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+        figure.text(LEFT / width, 1 - 0.08 / height, title, va="top", fontsize=11, weight="bold", color=TEXT)
+        tall = (height - TOP - BOTTOM) / height
+        x = LEFT
+        self._moving = []
+        for place, panel in enumerate(panels):
+            axes = figure.add_axes((x / width, BOTTOM / height, PANEL / width, tall))
+            image = show(axes, panel.frame, panel.scale, origin)
+            name = axes.set_title(panel.title, fontsize=10, pad=3, color=TEXT)
+            self._moving.append((image, list(axes.spines.values()), name))
+            x += PANEL + GAP
+            if place in with_bar:
+                bar = figure.add_axes(((x - GAP / 3) / width, BOTTOM / height, BAR / width, tall))
+                label = unit_label(card, channel) if place == 2 else error_label(card, channel)
+                colour_bar(figure, bar, panel.scale, label)
+                x += BAR + LABELS
+        for image, _, name in self._moving:
+            image.set_animated(True)
+            name.set_animated(True)
+        self.figure = figure
+        self._canvas = FigureCanvasAgg(figure)
+        self._canvas.draw()  # type: ignore[no-untyped-call]
+        self._still = self._canvas.copy_from_bbox(figure.bbox)  # type: ignore[no-untyped-call]
+
+    def play(self, panels: list[Panel]) -> Image.Image:
+        """Return the picture of ``panels``, drawn over what does not move."""
+        self._canvas.restore_region(self._still)  # type: ignore[no-untyped-call]
+        renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
+        for panel, (image, spines, name) in zip(panels, self._moving, strict=True):
+            image.set_data(np.ma.masked_invalid(panel.frame))
+            name.set_text(panel.title)
+            for artist in (image, *spines, name):
+                artist.draw(renderer)
+        pixels = np.asarray(self._canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        return Image.fromarray(pixels).convert("RGB")
 
 
 def _palette(values: NDArray[np.float64], errors: Scale) -> Image.Image:
