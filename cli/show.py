@@ -1,34 +1,85 @@
-"""``unistd show``: what a spec comes to."""
+"""``unistd show``: what a spec comes to, and what became of a run's experts."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import click
 from ruamel.yaml import YAML
 
-from unistd.cli.options import SpecPath, overrides
+from unistd.cli.options import as_json, overrides
 from unistd.cli.table import table
+from unistd.core.errors import UsageError
+from unistd.core.evaluation.expert_report import rank_lines, use_tables
+from unistd.core.training.log import read_rows
 from unistd.registry.registry import Registry
-from unistd.registry.spec import RunSpec, load_spec
+from unistd.registry.spec import RunSpec, load_resolved, load_spec
 
 
 @click.command(epilog="Example: unistd show examples/quickstart.yaml --model")
-@click.argument("spec", type=SpecPath)
+@click.argument("what", metavar="SPEC|RUN", type=click.Path(path_type=Path))
 @overrides
 @click.option("--model", is_flag=True, help="Build the model and count its parameters instead.")
-def show(spec: Path, overrides: tuple[str, ...], *, model: bool) -> None:
-    """Print SPEC as YAML with every default written out."""
+@click.option("--ranks", is_flag=True, help="Show the ranks of a run's experts and how its tasks use them instead.")
+@as_json
+def show(what: Path, overrides: tuple[str, ...], *, model: bool, ranks: bool, as_json: bool) -> None:
+    """Print a SPEC, or that of the run in folder RUN, as YAML with every default written out."""
+    if ranks and (model or overrides):
+        raise UsageError("'--ranks' reads what a run has logged", help="leave out '--model' and '-o'")
+    if model and as_json:
+        raise UsageError("'--model' prints a table", help="leave out '--json'")
+    if ranks:
+        _ranks(what, as_json=as_json)
+        return
     registry = Registry.discover()
-    resolved = load_spec(spec, registry, overrides)
+    resolved = _spec(what, registry, overrides)
     if model:
         click.echo(_parameters(resolved, registry))
+    elif as_json:
+        click.echo(json.dumps(resolved.dump(), indent=2))
+    else:
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = False
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+        yaml.dump(resolved.dump(), sys.stdout)
+
+
+def _spec(what: Path, registry: Registry, overrides: tuple[str, ...]) -> RunSpec:
+    record = what / "spec.json"
+    if not record.is_file():
+        return load_spec(what, registry, overrides)
+    if overrides:
+        raise UsageError("the spec of a run is what it is", help="leave out '-o', or name the spec's file")
+    return load_resolved(json.loads(record.read_text())["spec"], registry, record)
+
+
+def _ranks(run: Path, *, as_json: bool) -> None:
+    log = run / "log.jsonl"
+    rows = read_rows(log, "ranks", "experts", "alarm")
+    if not log.is_file():
+        raise UsageError(f"'{run}' is no folder of a run: no log.jsonl", help="name the spec's 'output' folder")
+    if not (rows["ranks"] or any(any(row["tasks"].values()) for row in rows["experts"])):
+        raise UsageError(f"the run in '{run}' has logged no experts", help="adapters 'ra-moe' and 'moe-lora' have some")
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
         return
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.dump(resolved.dump(), sys.stdout)
+    if rows["ranks"]:
+        last = rows["ranks"][-1]
+        state = "ranks still learning at" if last["learning"] else "ranks fixed at"
+        budget = "no budget" if last["allowed"] is None else f"budget {last['allowed']}"
+        click.echo(
+            f"{state} step {last['step']}: {last['sum']:g} components, {budget}; ▁ the smallest to █ the largest ever\n"
+        )
+        click.echo(table(("layer role", "sum", "each expert's rank and its way there"), rank_lines(rows["ranks"])))
+    if rows["experts"]:
+        last = rows["experts"][-1]
+        click.echo(f"\nuse at step {last['step']}: ▄▅ an equal share, █ twice that, ▁ none; entropy, 1 all equal")
+        for header, lines in use_tables(last):
+            click.echo("\n" + table(header, lines))
+    for row in rows["alarm"]:
+        click.echo(f"\nalarm at step {row['step']}: {row['what']}")
 
 
 def _parameters(spec: RunSpec, registry: Registry) -> str:

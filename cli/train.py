@@ -23,8 +23,10 @@ from unistd.core.data.schedule import JointSchedule
 from unistd.core.data.windows import Windows
 from unistd.core.errors import UsageError
 from unistd.core.evaluation.report import results_table
+from unistd.core.figures.experts import experts_png
 from unistd.core.figures.results import results_png
 from unistd.core.model import count_parameters
+from unistd.core.training.log import read_rows
 from unistd.core.training.loop import JointTraining, Outcome
 from unistd.core.training.progress import Progress
 from unistd.core.training.rank_phase import RankPhase
@@ -107,6 +109,10 @@ def _score(run: JointRun, console: Console) -> None:
     for name, windows in open_windows(run.tasks, run.stores, "test").items():
         draw_window(run, name, windows, run.folder.figures)
     results_png(run.folder.path / "results.png", results["tasks"])
+    rows = read_rows(run.folder.log, "ranks", "experts")
+    use = next((row for row in reversed(rows["experts"]) if any(row["tasks"].values())), None)
+    if rows["ranks"] or use:
+        experts_png(run.folder.path / "experts.png", rows["ranks"], use)
     console.print(f"weights, log, metrics.json and figures are in {run.folder.path}", highlight=False)
 
 

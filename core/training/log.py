@@ -37,3 +37,12 @@ def _step(line: str) -> float:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
         return float("inf")  # a line cut off by a kill
+
+
+def read_rows(path: Path, *events: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of each of ``events`` in the log at ``path``, in order; a line cut off by a kill is left out."""
+    found: dict[str, list[dict[str, Any]]] = {event: [] for event in events}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        if _step(line) != float("inf") and (row := json.loads(line)).get("event") in found:
+            found[row["event"]].append(row)
+    return found

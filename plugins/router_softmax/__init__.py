@@ -17,6 +17,10 @@ class SoftmaxConfig(Config):
 
     top_k: Annotated[int, Field(ge=1)] | None = None
     """Experts that may speak for a token, their weights renormalised; all of them by default."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Divides the scores: below 1 one expert wins, above 1 all say the same."""
+    balance: Annotated[float, Field(ge=0)] = 0.0
+    """Strength of the load-balance term every site adds to the loss; 0.01 is usual."""
 
 
 @hookimpl
@@ -28,6 +32,6 @@ def unistd_components() -> list[Component]:
             name="softmax",
             config=SoftmaxConfig,
             target="unistd.plugins.router_softmax.softmax:SoftmaxRouter",
-            summary="Linear map of the token, softmax over the experts, optional top-k",
+            summary="Linear map of the token, softmax over the experts; optional top-k, temperature, load balance",
         )
     ]
