@@ -60,7 +60,7 @@ class TaskCard:
             convention).
         cycles: Periods of the data, shortest first.
         mirrors: Axes along which a mirrored sequence is as likely as the sequence itself; training windows are mirrored
-            at random, so that few events teach no direction.
+            at random, so that few events teach no direction. ``diagonal`` swaps y and x, of pixels as high as wide.
         source, licence: Where the raw files come from and on what terms.
     """
 
@@ -77,7 +77,7 @@ class TaskCard:
     add_offset: float = 0.0
     fill_value: float | None = None
     cycles: tuple[Cycle, ...] = ()
-    mirrors: tuple[Literal["y", "x"], ...] = ()
+    mirrors: tuple[Literal["y", "x", "diagonal"], ...] = ()
     source: str = ""
     licence: str = ""
 

@@ -36,7 +36,7 @@ class BatchReader:
 
     Stores whose frames fit into this process's part of half of the free memory, smallest first, are held there from the
     start; the others are read from disk, batch by batch. Windows are mirrored along the axes their task's card names,
-    by coins that are a function of the step.
+    by coins that are a function of the step; on the diagonal a whole batch at once, whose grid may change its shape.
 
     Args:
         windows: Training windows of each task.
@@ -74,15 +74,18 @@ class BatchReader:
         indices = self.schedule.indices(step, self.process, self.processes)
         past, future = windows.read(indices)
         coins = self.schedule.coins(step, self.process, self.processes)
+        common = self.schedule.coins(step)[:1]  # the same on all processes
         for bit, axis in enumerate(windows.store.card.mirrors):
-            chosen = torch.from_numpy((coins >> np.uint64(bit)) % 2 == 1)
-            past, future = (_mirrored(frames, chosen, -2 if axis == "y" else -1) for frames in (past, future))
+            chosen = torch.from_numpy(((common if axis == "diagonal" else coins) >> np.uint64(bit)) % 2 == 1)
+            past, future = (_mirrored(frames, chosen, axis) for frames in (past, future))
         return Batch(task, past, future, torch.from_numpy(windows.starts[indices]))
 
 
-def _mirrored(frames: Tensor, chosen: Tensor, axis: int) -> Tensor:
-    """Mirror the ``chosen`` (B,) windows of ``frames`` (B, T, C, H, W)."""
-    return torch.where(chosen[:, None, None, None, None], frames.flip(axis), frames)
+def _mirrored(frames: Tensor, chosen: Tensor, axis: Literal["y", "x", "diagonal"]) -> Tensor:
+    """Mirror the ``chosen`` (B,), on the diagonal (1,), windows of ``frames`` (B, T, C, H, W)."""
+    if axis == "diagonal":
+        return frames.mT.contiguous() if chosen else frames
+    return torch.where(chosen[:, None, None, None, None], frames.flip(-2 if axis == "y" else -1), frames)
 
 
 def _hold(windows: Mapping[str, Windows], memory: int) -> None:

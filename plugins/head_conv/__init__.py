@@ -19,8 +19,10 @@ class ConvHeadConfig(Config):
     """Channels c of the convolutions."""
     stride: Literal[1, 2, 4, 8, 16, 32] = 4
     """Pixels of a token's side; a grid of h × w tokens is made of H/stride × W/stride, rounded up."""
-    residual: Literal["last-frame", "none"] | None = None
-    """Forecast a correction to the last input frame, or the frame itself; by default the first where C' = C."""
+    residual: Literal["last-frame", "recent-change", "none"] | None = None
+    """Forecast a correction to the last input frame, the same in units of the window's own change from frame to frame,
+    or the frame itself; by default the first where C' = C.
+    """
 
 
 @hookimpl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -27,9 +28,11 @@ class ConvHead(TaskHead):
         width: Channels c.
         stride: Pixels of a token's side, a power of two.
         residual: ``last-frame`` forecasts a correction to the last input frame; by default where C' = C.
+            ``recent-change`` does so in units of the window's own root mean square change from frame to frame, so that
+            a weak or slow event gets small corrections and one that stands still is forecast to go on so.
 
     Raises:
-        UsageError: ``last-frame`` is asked for where C' ≠ C.
+        UsageError: A correction is asked for where C' ≠ C, or one to a recent change where T = 1.
     """
 
     def __init__(
@@ -42,16 +45,21 @@ class ConvHead(TaskHead):
         trunk_width: int,
         width: int = 32,
         stride: int = 4,
-        residual: Literal["last-frame", "none"] | None = None,
+        residual: Literal["last-frame", "recent-change", "none"] | None = None,
     ) -> None:
         super().__init__()
-        if residual == "last-frame" and channels_in != channels_out:
+        if residual in ("last-frame", "recent-change") and channels_in != channels_out:
             raise UsageError(
-                f"residual 'last-frame' needs as many channels out as in, got {channels_in} in and {channels_out} out",
+                f"residual '{residual}' needs as many channels out as in, got {channels_in} in and {channels_out} out",
                 help="residual: none",
+            )
+        if residual == "recent-change" and past < 2:
+            raise UsageError(
+                f"residual 'recent-change' needs at least 2 past frames, got {past}", help="residual: last-frame"
             )
         self.past, self.future, self.stride = past, future, stride
         self.relative = residual != "none" and channels_in == channels_out
+        self.scaled = residual == "recent-change"
         halvings = stride.bit_length() - 1
         self.early = _stage(channels_in, width, stride=min(stride, 2))
         self.late = nn.Sequential(*(_stage(width, width, stride=2) for _ in range(halvings - 1)), _stage(width, width))
@@ -75,11 +83,12 @@ class ConvHead(TaskHead):
         late = rearrange(self.late(early), "(b t) c h w -> b (h w) (t c)", t=self.past)
         grid = (frames.shape[-2] // self.stride, frames.shape[-1] // self.stride)
         last_early = rearrange(early, "(b t) c h w -> b t c h w", t=self.past)[:, -1]
-        return Encoded(self.to_tokens(late), grid, (x[:, -1], last_early, late))
+        unit = _recent_change(x) if self.scaled else x.new_ones(())
+        return Encoded(self.to_tokens(late), grid, (x[:, -1], unit, last_early, late))
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Turn tokens (B, N, D) into frames (B, T', C', H, W)."""
-        last, last_early, late = encoded.memory
+        last, unit, last_early, late = encoded.memory
         h, w = encoded.grid
         tokens = self.from_tokens(encoded.tokens) + self.bypass(late)
         coarse = rearrange(tokens, "b (h w) c -> b c h w", h=h, w=w)
@@ -88,7 +97,20 @@ class ConvHead(TaskHead):
         skip = repeat(last_early, "b c h w -> (b t) c h w", t=self.future)
         pixels = functional.pixel_shuffle(self.read_out(self.join(torch.cat([fine, skip], dim=1))), self.subpixels)
         frames = rearrange(pixels, "(b t) c h w -> b t c h w", t=self.future)[..., : last.shape[-2], : last.shape[-1]]
+        if self.scaled:
+            frames = frames * unit
         return frames + last[:, None] if self.relative else frames
+
+
+def _recent_change(x: Tensor) -> Tensor:
+    """Return the root mean square change from frame to frame of each window's channels (B, 1, C, 1, 1).
+
+    The norms inside a head take the amplitude out of what they see; in these units it comes back.
+    """
+    change = x.diff(dim=1)
+    # The slope of this norm at 0 is 0, that of a root is not.
+    norm: Tensor = torch.linalg.vector_norm(change, dim=(1, 3, 4), keepdim=True)
+    return norm / math.sqrt(change[0, :, 0].numel())
 
 
 def _rise(width: int) -> nn.Sequential:

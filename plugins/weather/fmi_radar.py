@@ -44,7 +44,7 @@ class FmiRadar(Task):
         step=(5, "m"),
         window=Window(past=4, future=4),
         missing="mask",
-        mirrors=("y", "x"),  # two events blow two ways; the next one may blow any
+        mirrors=("y", "x", "diagonal"),  # two events blow two ways; the next one may blow any
         source="Finnish Meteorological Institute, sample of github.com/pySTEPS/pysteps-data",
         licence="CC BY 4.0",
     )

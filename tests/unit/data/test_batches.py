@@ -103,3 +103,21 @@ def test_windows_are_mirrored_along_the_axes_of_the_card_by_coins_of_the_step(wi
     assert {coin % 4 for coin in coins.tolist()} == {0, 1, 2, 3}
     np.testing.assert_array_equal(coins, np.concatenate([made.coins(5, process, 4) for process in range(4)]))
     assert made.coins(5).tolist() != made.coins(6).tolist()
+
+
+def test_a_whole_batch_is_mirrored_on_the_diagonal_on_all_processes_alike(windows):
+    made = schedule({"b": windows["b"]}, batch=16)
+    store = windows["b"].store
+    mirrored = {}
+    for mirrors in (("y", "x"), ("y", "x", "diagonal")):
+        store.card = replace(store.card, mirrors=mirrors)
+        mirrored[mirrors] = [BatchReader({"b": windows["b"]}, made).read(step) for step in range(20)]
+    swapped = []
+    for step, (plain, batch) in enumerate(zip(*mirrored.values(), strict=True)):
+        swapped.append(bool(made.coins(step)[0] >> 2 & 1))
+        np.testing.assert_array_equal(batch.past, plain.past.mT if swapped[-1] else plain.past)
+        np.testing.assert_array_equal(batch.future, plain.future.mT if swapped[-1] else plain.future)
+        parts = [BatchReader({"b": windows["b"]}, made, process, 4).read(step).past for process in range(4)]
+        np.testing.assert_array_equal(np.concatenate(parts), batch.past)
+    assert set(swapped) == {False, True}
+    assert store.grid[0] != store.grid[1]

@@ -68,3 +68,47 @@ def test_one_window_of_one_pixel_trains_and_forecasts():
     frames.square().sum().backward()
     assert frames.shape == (1, 5, 2, 1, 1)
     assert module.read_out.weight.grad.abs().sum() > 0
+
+
+def moved(module, x):
+    """Return what a head with some weights in its read-out adds to the last frame."""
+    torch.manual_seed(1)
+    torch.nn.init.normal_(module.read_out.weight)
+    return module.decode(module.encode(x)) - x[:, -1:]
+
+
+def test_a_correction_in_units_of_the_recent_change_fades_with_the_event():
+    x = torch.randn(2, 3, 2, 16, 12)
+    weaker = x * torch.tensor([0.1, 1.0])[:, None, None, None, None]
+    strong, weak = (
+        moved(head(residual="recent-change"), frames).square().mean(dim=(1, 2, 3, 4)) for frames in (x, weaker)
+    )
+    fixed, fixed_weak = (moved(head(), frames).square().mean(dim=(1, 2, 3, 4)) for frames in (x, weaker))
+    assert weak[0] / strong[0] < 0.02
+    torch.testing.assert_close(weak[1], strong[1])
+    assert fixed_weak[0] / fixed[0] > 0.1  # the norms inside see little of the amplitude
+
+
+def test_the_recent_change_is_of_each_channel():
+    x = torch.randn(1, 3, 2, 16, 12)
+    x[:, :, 1] = x[:, :1, 1]
+    added = moved(head(residual="recent-change"), x)
+    assert added[:, :, 0].abs().max() > 0.1
+    assert torch.equal(added[:, :, 1], torch.zeros_like(added[:, :, 1]))
+
+
+def test_a_window_that_stands_still_trains_without_a_correction():
+    module = head(residual="recent-change").train()
+    torch.nn.init.normal_(module.read_out.weight)
+    x = torch.ones(1, 3, 2, 8, 8, requires_grad=True)
+    frames = module.decode(module.encode(x))
+    frames.square().sum().backward()
+    assert torch.equal(frames, torch.ones_like(frames))
+    assert x.grad.isfinite().all()
+
+
+def test_a_recent_change_needs_two_frames_and_equal_channels():
+    with pytest.raises(UsageError, match="residual 'recent-change' needs at least 2 past frames, got 1"):
+        head(past=1, residual="recent-change")
+    with pytest.raises(UsageError, match=r"residual 'recent-change' needs as many channels out as in, got 2 in and 3"):
+        head(channels_out=3, residual="recent-change")
