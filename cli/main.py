@@ -14,6 +14,7 @@ COMMANDS = (
     LazyCommand("train", "Train one model on all tasks of a spec.", "unistd.cli.train:train"),
     LazyCommand("evaluate", "Score a trained run in physical units.", "unistd.cli.evaluate:evaluate"),
     LazyCommand("predict", "Forecast one task with a trained run.", "unistd.cli.predict:predict"),
+    LazyCommand("export", "Write one task of a trained run for use elsewhere.", "unistd.cli.export:export"),
     LazyCommand("validate", "Find every error in specs.", "unistd.cli.validate:validate"),
     LazyCommand("show", "Print a spec with all its defaults.", "unistd.cli.show:show"),
     LazyCommand("schema", "Print the JSON Schema of a spec, for editors.", "unistd.cli.schema:schema"),

@@ -45,6 +45,10 @@ class Forecaster(nn.Module):
     @torch.inference_mode()
     def forecast(self, task: str, past: Tensor) -> Tensor:
         """Forecast frames (B, T', C', H, W) from ``past`` (B, T, C, H, W), both in physical units; NaN is missing."""
+        return self.whole_path(task, past)
+
+    def whole_path(self, task: str, past: Tensor) -> Tensor:
+        """Return what ``forecast`` does in whatever mode torch is in, for those who trace it."""
         normalization = cast(Normalization, self.normalizations[task])
         return normalization.denormalize(self.model(_filled(normalization.normalize(past)), task).float())
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +13,7 @@ import zarr
 
 from unistd.core.errors import DataError, ModelError, UsageError
 from unistd.core.evaluation.gather import read_frames
+from unistd.core.new_folder import whole_or_nothing
 from unistd.core.prediction.coordinates import coordinates
 
 if TYPE_CHECKING:
@@ -115,7 +113,11 @@ class _Writer:
         attributes: Mapping[str, str],
         progress: Callable[[int], None] | None,
     ) -> None:
-        with _new_folder(path) as folder:
+        if path.exists():
+            raise UsageError(
+                f"'{path.name}' is there already", where=str(path), help="name another folder, or remove it first"
+            )
+        with whole_or_nothing(path) as folder:
             group = zarr.create_group(folder, zarr_format=3, attributes=self._attributes(attributes))
             self._create(group)
             for first in range(0, len(self.starts), self.batch):
@@ -194,20 +196,3 @@ class _Writer:
             "comment": "forecast is missing where the input was missing in all its frames",
         }
         return {**said, **attributes}
-
-
-@contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
-    """Give a folder beside ``path`` that becomes ``path`` if all goes well and is removed if not."""
-    if path.exists():
-        raise UsageError(
-            f"'{path.name}' is there already", where=str(path), help="name another folder, or remove it first"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{secrets.token_hex(4)}")
-    try:
-        yield partial
-        partial.rename(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise

@@ -122,7 +122,7 @@ class LowRankExperts(RankedAdapter):
             role: router.weigh(share + router.bias)
             for (role, router), share in zip(routers.items(), shares, strict=True)
         }
-        alone = scores.new_ones(len(scores), 1)
+        alone = scores.new_ones(scores.shape[0], 1)
         return torch.cat([given.get(role, alone) for role in self.experts], dim=-1)
 
     def _mask(self) -> Tensor:

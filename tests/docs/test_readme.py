@@ -6,9 +6,19 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from unistd.cli.main import COMMANDS, main, unistd
+from unistd.core.data.normalization import Normalization
+from unistd.core.forecaster import Forecaster
+from unistd.core.training.checkpoint import Checkpoint
+from unistd.core.training.run_folder import RunFolder
+from unistd.registry.bundle import bundle_of
+from unistd.registry.compose import compose_model, compose_tasks
+from unistd.registry.joint_run import JointRun
+from unistd.registry.registry import Registry
+from unistd.registry.spec import load_spec
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -19,11 +29,27 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_example_runs_and_is_short():
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     assert len([line for line in code.splitlines() if line.strip() and "import" not in line]) <= 15
     scope: dict[str, object] = {}
     exec(compile(code + "\nresult = model(torch.zeros(1, 12, 1, 9, 7), 'clouds')", "README.md", "exec"), scope)
     assert scope["result"].shape == (1, 6, 1, 9, 7)
+
+
+def test_the_bundle_example_runs_on_a_bundle_of_the_quickstart(tmp_path, monkeypatch):
+    _, code = blocks("python")
+    registry = Registry.discover()
+    spec = load_spec(ROOT / "examples" / "quickstart.yaml", registry)
+    tasks = compose_tasks(spec, registry)
+    units = {name: Normalization.identity(len(own.task.card.channels)) for name, own in tasks.items()}
+    forecaster = Forecaster(compose_model(spec, registry), units).eval()
+    run = JointRun(spec, registry, tasks, {}, forecaster, RunFolder(tmp_path), {})
+    bundle_of(run, Checkpoint(0, {}, {"ranks_fixed": False}), "weather", tmp_path / "weather-model")
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, torch.Tensor] = {}
+    exec(compile(code, "README.md", "exec"), scope)
+    assert scope["forecast"].shape == scope["past"].shape
+    assert torch.equal(scope["forecast"], forecaster.forecast("weather", scope["past"]))
 
 
 def test_the_spec_shown_is_the_spec_shipped():
