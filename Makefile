@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One thread a test process: two test processes share two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist loadfile
 
-.PHONY: help install quickstart real test test-slow check lint types imports wheel format clean
+.PHONY: help install quickstart real test test-slow check bench lint types imports wheel format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,10 @@ test-slow: install ## the tests that take minutes
 	$(PYTEST) -m slow
 
 check: lint types imports wheel ## everything about the code that needs no run
+
+bench: install ## what the experts cost, beside PEFT; rewrites benchmarks/results/adapter.json (about 6 minutes)
+	$(BIN)/python -m pip install --quiet peft
+	$(BIN)/python benchmarks/adapter.py --json benchmarks/results/adapter.json
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check .
