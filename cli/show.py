@@ -69,13 +69,13 @@ def _ranks(run: Path, *, as_json: bool) -> None:
         last = rows["ranks"][-1]
         state = "ranks still learning at" if last["learning"] else "ranks fixed at"
         budget = "no budget" if last["allowed"] is None else f"budget {last['allowed']}"
-        click.echo(
-            f"{state} step {last['step']}: {last['sum']:g} components, {budget}; ▁ the smallest to █ the largest ever\n"
-        )
+        click.echo(f"{state} step {last['step']}: {last['sum']:g} components, {budget}")
+        click.echo("bars: a rank on its way, from ▁ the smallest of all to █ the largest\n")
         click.echo(table(("layer role", "sum", "each expert's rank and its way there"), rank_lines(rows["ranks"])))
     if rows["experts"]:
         last = rows["experts"][-1]
-        click.echo(f"\nuse at step {last['step']}: ▄▅ an equal share, █ twice that, ▁ none; entropy, 1 all equal")
+        click.echo(f"\nuse at step {last['step']}, a bar for each expert: ▄▅ an equal share, █ twice that, ▁ none")
+        click.echo("numbers: entropy of the gates, 1 all experts alike, 0 one alone")
         for header, lines in use_tables(last):
             click.echo("\n" + table(header, lines))
     for row in rows["alarm"]:

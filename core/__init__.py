@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from unistd.core.head import Encoded as Encoded, TaskHead as TaskHead
     from unistd.core.metric import Metric as Metric, MetricIdentity as MetricIdentity, Score as Score
     from unistd.core.model import UnifiedModel as UnifiedModel
+    from unistd.core.rank_plan import RankPlan as RankPlan
+    from unistd.core.ranked import RankedAdapter as RankedAdapter
     from unistd.core.router import Router as Router
     from unistd.core.task import (
         Channel as Channel,
@@ -36,6 +38,8 @@ _HOMES = {
     "head": ("Encoded", "TaskHead"),
     "metric": ("Metric", "MetricIdentity", "Score"),
     "model": ("UnifiedModel",),
+    "rank_plan": ("RankPlan",),
+    "ranked": ("RankedAdapter",),
     "router": ("Router",),
     "task": ("Channel", "Cycle", "FrameSequence", "Task", "TaskCard", "Window"),
     "temporal": ("TemporalModule",),

@@ -64,7 +64,6 @@ def whole_ranks(ranks: Tensor, total: int, low: int, high: int) -> Tensor:
     floor = moved.floor().clamp(low, high)
     missing = total - int(floor.sum())
     order = torch.argsort(moved - floor, descending=True, stable=True)
-    order = order[floor[order] < high]
     floor[order[:missing]] += 1
     return floor.long()
 

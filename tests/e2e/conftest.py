@@ -16,7 +16,7 @@ name: tiny
 seed: 1
 model:
   backbone: {{kind: timm-vit, variant: vit_tiny_patch16_224, depth: 1, width: 24, heads: 2, pretrained: false}}
-  adapter: {{kind: ra-moe, experts: {{q: 2, k: 2, v: 2, proj: 2}}, rank: {{first: 1.5, max: 3, phase: {{steps: 6}}}}}}
+  adapter: {{kind: ra-moe, experts: {{q: 2, k: 2, v: 2, proj: 2}}, rank: {{first: 1.5, max: 3, phase: 0.5}}}}
 tasks:
   city: {{kind: synthetic-traffic, days: 14, height: 8, width: 9, head: {{kind: conv, width: 8}}}}
   shapes:

@@ -53,7 +53,7 @@ def test_every_validation_says_how_each_task_uses_the_experts(finished):
 
 
 def test_a_checkpoint_of_the_rank_phase_is_scored_by_a_model_of_the_spec(spec, tmp_path, capsys):
-    assert main(["train", str(spec), "-o", "training.steps=8", "-o", "training.checkpoint.keep=9"]) == 0
+    assert main(["train", str(spec), "-o", "training.steps=8", "-o", "model.adapter.rank.phase={steps: 6}"]) == 0
     run = tmp_path / "run"
     (run / "checkpoints" / "last").write_text("step-00000004")
     capsys.readouterr()
@@ -69,7 +69,7 @@ def test_a_checkpoint_of_the_rank_phase_is_scored_by_a_model_of_the_spec(spec, t
 def test_ranks_that_cannot_move_raise_an_alarm(spec, tmp_path, capsys):
     assert main(["train", str(spec), "-o", "model.adapter.rank.lr=1e-30", "-o", "training.steps=8"]) == 0
     assert "alarm: the ranks of the experts never moved" in capsys.readouterr().err
-    assert [row["step"] for row in rows(tmp_path / "run", "alarm")] == [6]
+    assert [row["step"] for row in rows(tmp_path / "run", "alarm")] == [4]
 
 
 def test_experts_nobody_uses_raise_an_alarm(spec, tmp_path, capsys, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from unistd.core.ranked import whole_ranks
 
@@ -18,6 +18,7 @@ def rounding(draw):
     return torch.tensor(ranks), total, low, high
 
 
+@settings(deadline=None)
 @given(rounding())
 def test_whole_ranks_add_up_within_their_bounds_and_keep_their_order(case):
     ranks, total, low, high = case
@@ -29,6 +30,7 @@ def test_whole_ranks_add_up_within_their_bounds_and_keep_their_order(case):
     assert (rounded[order].diff() >= -1).all()  # never turned over by more than the one that rounding makes
 
 
+@settings(deadline=None)
 @given(rounding())
 def test_ranks_that_add_up_move_by_less_than_one(case):
     ranks, _, low, high = case
@@ -38,6 +40,7 @@ def test_ranks_that_add_up_move_by_less_than_one(case):
     assert ((rounded - ranks).abs() <= 1 + abs(total - ranks.sum().item())).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=40))
 def test_whole_ranks_that_add_up_stay_as_they_are(ranks):
     assert whole_ranks(torch.tensor(ranks, dtype=torch.float32), sum(ranks), 0, 8).tolist() == ranks

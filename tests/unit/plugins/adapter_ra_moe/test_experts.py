@@ -132,6 +132,13 @@ def test_output_is_the_frozen_maps_to_the_bit_at_the_start():
     assert torch.equal(module(x, frozen), frozen(x))
 
 
+def test_ranks_that_a_user_freezes_stay_the_fractions_they_are():
+    module, frozen, x = experts(), linear(), tokens(4)
+    before = module(x, frozen)
+    module.requires_grad_(requires_grad=False)
+    assert torch.equal(module(x, frozen), before)
+
+
 def test_order_of_experts_does_not_matter():
     module, frozen, x = experts([1.0, 2.5, 3.0, 1.0, 1.0]), linear(), tokens(4)
     before = module(x, frozen)

@@ -104,8 +104,8 @@ class Shift(Adapter):
         super().__init__()
         self.shift = nn.Parameter(torch.zeros(sum(site.parts.values())))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.shift.expand(*x.shape[:-1], -1)
+    def forward(self, x: Tensor, linear: nn.Linear) -> Tensor:
+        return linear(x) + self.shift
 
 
 def adapt(trunk: Trunk, sites: Sequence[Site]) -> None:
