@@ -24,7 +24,7 @@ def program(monkeypatch):
     import adapter
 
     monkeypatch.setattr(adapter, "timm_vit", lambda **_: SMALL())
-    monkeypatch.setattr(adapter, "CPU", (adapter.Size("vit_tiny_patch16_224", 2, 6, torch.float32),))
+    monkeypatch.setattr(adapter, "CPU", (adapter.Size("vit_base_patch16_224", 2, 6, torch.float32),))
     return adapter
 
 
@@ -49,6 +49,13 @@ def test_the_record_has_machine_versions_and_a_row_for_every_candidate(program, 
     whole = json.loads((tmp_path / "out.json").read_text())
     assert {row["candidate"] for row in whole["rows"]} == {"frozen", "ra-moe", "ra-moe compacted", "lora", "loop"}
     assert all(len(row["seconds"]) == 5 for row in whole["rows"])
+    (profile,) = [row["profile"] for row in whole["rows"] if "profile" in row]
+    assert 0.1 < sum(row["share"] for row in profile) <= 1
+    assert {row["ratio"]: row["met"] == (row["is"] <= row["target"]) for row in whole["targets"]} == {
+        "ra-moe ÷ frozen": True,
+        "ra-moe compacted ÷ frozen": True,
+        "ra-moe ÷ loop": True,
+    }
     assert whole["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert whole["machine"]["threads"] == torch.get_num_threads()
 
