@@ -20,9 +20,9 @@ class RankPhase:
     """Holds the ranks of a model to their budget, step by step, and at the end makes them whole and the model smaller.
 
     AdamW divides every gradient by its own size. Inside the same sum, the budget's slope of ±β would drown that of the
-    task (1e-8 to 1e-5 in the quickstart after 40 steps), and all ranks would move in step. So (choice), as AdamW does with weight
-    decay, the budget acts beside the optimiser: after its step comes the proximal one of β·|C − Σ r|, which moves all
-    ranks together towards the budget, by no more than lr·β, and not beyond it.
+    task (1e-8 to 1e-5 in the quickstart after 40 steps), and all ranks would move in step. So (choice), as AdamW does
+    with weight decay, the budget acts beside the optimiser: after its step comes the proximal one of β·|C − Σ r|, which
+    moves all ranks together towards the budget, by no more than lr·β, and not beyond it.
 
     Attributes:
         adapters: The adapters with ranks that learn, by path.
