@@ -17,10 +17,10 @@ $(VENV)/.installed: pyproject.toml hatch_build.py
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-quickstart: install ## train one model on four generated tasks (about 3 minutes on two cores)
+quickstart: install ## train one model on four generated tasks (3 to 4 minutes on two cores)
 	$(BIN)/unistd train examples/quickstart.yaml $(if $(wildcard runs/quickstart/spec.json),--resume)
 
-real: install ## train one model on six real data sets (about 30 minutes on two cores)
+real: install ## train one model on six real data sets (half an hour to an hour on two cores)
 	$(BIN)/unistd train examples/real.yaml $(if $(wildcard runs/real/spec.json),--resume)
 
 test: install ## the tests every change must pass
