@@ -27,7 +27,7 @@ class UnifiedModel(nn.Module):
 
     Raises:
         ModelError: An adapter is made for a site that is not there, or there is no head.
-        UsageError: A task has a name a module cannot have.
+        UsageError: A task has a name a module cannot have, or there is no block for the temporal module.
     """
 
     def __init__(
@@ -47,10 +47,16 @@ class UnifiedModel(nn.Module):
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
         if temporal is not None:
-            for block in backbone.blocks():
-                block.temporal = temporal(backbone.width)
+            self._place_temporal(temporal)
         if adapter is not None:
             self._place(adapter)
+
+    def _place_temporal(self, temporal: TemporalFactory) -> None:
+        blocks = self.backbone.blocks()
+        for block in blocks:
+            block.temporal = temporal(self.backbone.width)
+        if not blocks and count_parameters(temporal(self.backbone.width))[0]:  # without any it is the identity
+            raise UsageError("the trunk has no block to place a temporal module in", help="choose temporal 'none'")
 
     def _place(self, adapter: AdapterFactory) -> None:
         sites = {site.name: self._as_it_is(site) for site in [*self.backbone.sites(), *self._temporal_sites()]}

@@ -26,7 +26,7 @@ def ra_moe(
     """Place ``experts`` with ranks that learn beside the sites they name, and the owner's number beside its own sites.
 
     Raises:
-        UsageError: A name fits no linear map of the trunk.
+        UsageError: A name fits no linear map of the trunk, or none gets an expert.
     """
     return _placed(sites, experts, rank, router)
 
@@ -37,7 +37,7 @@ def moe_lora(
     """Place ``experts`` of one fixed rank as ``ra_moe`` does.
 
     Raises:
-        UsageError: A name fits no linear map of the trunk.
+        UsageError: A name fits no linear map of the trunk, or none gets an expert.
     """
     return _placed(sites, experts, rank, router)
 
@@ -52,7 +52,7 @@ def lora(
     """Place one expert of fixed rank beside every site of ``roles`` and beside the owners' own sites; no router.
 
     Raises:
-        UsageError: A name fits no linear map of the trunk, or an owner asks for several experts.
+        UsageError: A name fits no linear map of the trunk, none gets an expert, or an owner asks for several.
     """
     del router
     for site in sites:
@@ -76,7 +76,7 @@ def none(sites: Sequence[Site], *, router: RouterFactory) -> dict[str, Adapter]:
     if learning:
         raise UsageError(
             f"adapter 'none' adapts nothing, but the trunk itself learns: '{learning[0]}'",
-            help="choose adapter 'full' for a trunk that learns, or freeze: true",
+            help="choose adapter 'full' for a trunk that learns, or a trunk with freeze: true",
         )
     return {}
 
@@ -85,10 +85,14 @@ def full(sites: Sequence[Site], *, router: RouterFactory) -> dict[str, Adapter]:
     """Place nothing, beside a trunk whose own weights all learn (method §7).
 
     Raises:
-        UsageError: An owner asks for experts, or the trunk is frozen.
+        UsageError: An owner asks for experts, or the trunk is frozen or has nothing to train.
     """
     del router
     _refuse_experts("full", sites)
+    if all(site.owned for site in sites):
+        raise UsageError(
+            "adapter 'full' trains the trunk, but the trunk has no linear map to train", help="choose adapter 'none'"
+        )
     frozen = [site.name for site in sites if not (site.learns or site.owned)]
     if frozen:
         raise UsageError(
@@ -102,11 +106,16 @@ def _placed(
     sites: Sequence[Site], experts: Mapping[str, int], ranks: int | RankPlan, router: RouterFactory | None
 ) -> dict[str, Adapter]:
     owner = 1 if router is None else OWNER_EXPERTS
-    return {
+    placed: dict[str, Adapter] = {
         site.name: LowRankExperts(site.width, site.parts, counts, ranks=ranks, router=router)
         for site, counts in experts_by_site(sites, experts, owner)
         if any(counts.values())
     }
+    if not placed:
+        raise UsageError(
+            "no linear map gets an expert", help="name some in the adapter's options, or choose adapter 'none'"
+        )
+    return placed
 
 
 def _refuse_experts(adapter: str, sites: Sequence[Site]) -> None:

@@ -46,5 +46,5 @@ def _check(names: Collection[str], sites: Sequence[Site]) -> None:
                 help=f"roles: {', '.join(roles)}; maps: {', '.join(maps)}; "
                 f"all of them: {sites[0].name} … {sites[-1].name}"
                 if sites
-                else "the trunk has no linear map that takes an adapter",
+                else "the trunk has no linear map that takes an adapter; choose adapter 'none'",
             )
