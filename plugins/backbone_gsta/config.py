@@ -23,6 +23,6 @@ class GstaConfig(Config):
     mlp_ratio: Count = 8
     """Width of the MLP ÷ D."""
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of windows whose last branch is left out in training, rising from 0.01 in the first block; TaxiBJ has 0.1."""
+    """Chance that a window skips a branch of the last block in training, rising from 0.01 in the first; TaxiBJ: 0.1."""
     norm: Literal["batch", "group"] = "batch"
     """``batch`` as published, with running statistics that all tasks share; ``group`` normalises each window alone."""

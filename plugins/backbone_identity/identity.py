@@ -11,7 +11,8 @@ from unistd.core.backbone import Backbone
 
 
 class Identity(Backbone):
-    """Returns its tokens, so that only the heads forecast (method §7, ``heads-only``).
+    """Returns its tokens, so that only the heads forecast (method §7, ``heads-only``); what the model adds to tokens
+    before any trunk, their positions, stays (choice: the control differs in the trunk alone).
 
     Args:
         width: Token features D.
