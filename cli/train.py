@@ -64,9 +64,8 @@ def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool
     show_plan(run, schedule, console)
     if dry_run:
         return
-    outcome = _fit(
-        run, BatchReader(training, schedule, cache=wanted.training.cache), validation, console, resume=resume
-    )
+    reader = BatchReader(training, schedule, cache=wanted.training.cache)
+    outcome = fit_run(run, reader, validation, console, resume=resume)
     if outcome.stopped_by:
         options = [part for override in overrides for part in ("-o", override)]
         again = shlex.join(["unistd", "train", str(spec), *options, "--resume"])
@@ -79,9 +78,16 @@ def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool
     _score(run, console)
 
 
-def _fit(
+def fit_run(
     run: JointRun, reader: BatchReader, validation: Mapping[str, Windows], console: Console, *, resume: bool
 ) -> Outcome:
+    """Train ``run`` in its folder, from the start or, with ``resume``, from its last checkpoint.
+
+    Raises:
+        UsageError: The folder holds another run, or is being trained in.
+        ModelError: A parameter of a frozen trunk changed.
+        UnistdError: A loss is not finite, or a checkpoint cannot be written or read.
+    """
     settings = run.spec.training
     if not resume:
         run.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class JointRun:
                 raise UsageError(f"the run has no task '{name}'", where=str(path), help=f"it has {', '.join(tasks)}")
         places = {name: Path(record["stores"][name]["path"]) for name in names or tasks}
         stores = {name: Store.open(place, tasks[name].task.card) for name, place in places.items()}
-        _same_stores(record, stores)
+        _check_same_stores(record, stores)
         forecaster = Forecaster(
             compose_model(without_download(spec), registry),
             {name: Normalization.identity(len(own.task.card.channels)) for name, own in tasks.items()},
@@ -107,15 +107,7 @@ class JointRun:
             CheckpointError: The stores or the trunk are others, or the checkpoint is damaged.
         """
         record = self.folder.read_record()
-        theirs, ours = _flat(record["spec"]), _flat(self.record["spec"])
-        changed = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
-        if changed:
-            raise UsageError(
-                f"the run in '{self.folder.path}' was started with another spec: '{changed[0]}' was"
-                f" {theirs.get(changed[0])!r}, is {ours.get(changed[0])!r}" + _more(changed),
-                help="resume with the spec it was started with, or choose another output",
-            )
-        _same_stores(record, self.stores)
+        check_same_run(record, self.spec, self.stores)
         if trunk_is_frozen(self.forecaster):
             if not self._trunk_file.exists():  # killed between the record and the trunk
                 save_trunk(self._trunk_file, self.forecaster.model.trunk_parameters())
@@ -147,7 +139,25 @@ class JointRun:
         return self.folder.path / "checkpoints" / "trunk.safetensors"
 
 
-def _same_stores(record: dict[str, Any], stores: dict[str, Store]) -> None:
+def check_same_run(record: Mapping[str, Any], spec: RunSpec, stores: Mapping[str, Store]) -> None:
+    """Make sure that what a run's folder says of it, ``record``, is what is wanted.
+
+    Raises:
+        UsageError: It was started with another spec.
+        CheckpointError: It was trained on other stores.
+    """
+    theirs, ours = _flat(record["spec"]), _flat(spec.dump())
+    changed = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
+    if changed:
+        raise UsageError(
+            f"the run in '{spec.output}' was started with another spec: '{changed[0]}' was"
+            f" {theirs.get(changed[0])!r}, is {ours.get(changed[0])!r}" + _more(changed),
+            help="resume with the spec it was started with, or choose another output",
+        )
+    _check_same_stores(record, stores)
+
+
+def _check_same_stores(record: Mapping[str, Any], stores: Mapping[str, Store]) -> None:
     for name, store in stores.items():
         known = record["stores"].get(name, {}).get("digest")
         if known != store.digest:

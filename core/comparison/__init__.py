@@ -1,0 +1,1 @@
+"""Several ways to train the same tasks, side by side."""

@@ -1,0 +1,56 @@
+"""Variants side by side: one panel a task, one line a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from unistd.core.comparison.summary import MEAN, Row, Summary
+from unistd.core.figures.style import TEXT, save
+from unistd.core.task import Split
+
+BEST, JOINT, ALONE = "#2f7d6d", "#4c6f94", "#b08b4f"
+ACROSS = 4
+
+
+def comparison_png(path: Path, summary: Summary, split: Split) -> None:
+    """Draw error ÷ persistence of every row by task and on average, every seed as a dot; lower is better.
+
+    Args:
+        path: The PNG to write.
+        summary: What is drawn; the heads-only control, if there is one, is a dashed line through every panel.
+        split: What was scored.
+    """
+    columns = [MEAN, *summary.tasks]
+    rows = list(summary.rows)[::-1]
+    down = ceil(len(columns) / ACROSS)
+    figure = Figure(figsize=(13, down * (0.9 + 0.27 * len(rows))), dpi=110, layout="constrained")
+    panels = figure.subplots(down, ACROSS, sharey=True, squeeze=False).ravel()
+    for axes, column in zip(panels, columns, strict=False):
+        _panel(axes, summary, rows, column)
+    for axes in panels[len(columns) :]:
+        axes.set_visible(False)
+    figure.supxlabel(f"mse ÷ persistence, {split} split (lower is better)", fontsize=10, color=TEXT)
+    save(figure, path)
+
+
+def _panel(axes: Axes, summary: Summary, rows: Sequence[Row], column: str) -> None:
+    winner = summary.winner(column)
+    for y, row in enumerate(rows):
+        value = row.errors[column]
+        colour = BEST if row is winner else ALONE if row.alone else JOINT
+        axes.scatter(list(value.seeds.values()), [y] * len(value.seeds), s=14, color=colour, alpha=0.5, zorder=2)
+        axes.plot([value.mean] * 2, [y - 0.3, y + 0.3], color=colour, linewidth=2.5, zorder=3)
+        if row.variant == summary.control and not row.alone:
+            axes.axvline(value.mean, color=TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=9, color=TEXT)
+    axes.set_title(column, fontsize=10, color=TEXT, weight="bold" if column == MEAN else "normal")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.grid(axis="x", color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
