@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -124,23 +125,26 @@ def _show_plan(
         )
 
 
-def _run(open_ones: list[Trial], split: Split, jobs: int, console: Console) -> Iterator[str]:
+def _run(open_ones: Sequence[Trial], split: Split, jobs: int, console: Console) -> Iterator[str]:
     """Train the trials, each in a fresh process so that none sees another's memory; give what went wrong."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["unistd.cli.trial"])
     threads = max(1, (os.cpu_count() or 1) // jobs)
+    to_do, running, done = iter(open_ones), dict[Future[str], Trial](), 0
     with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
-        waiting: dict[Future[str], Trial] = {}
-        for trial in open_ones:
-            about = {"variant": trial.variant, "seed": trial.seed, "alone": trial.alone}
-            waiting[pool.submit(run_trial, about, trial.spec.dump(), split, threads)] = trial
         try:
-            for done, future in enumerate(as_completed(waiting), start=1):
-                if wrong := _told(future, waiting[future], f"{done}/{len(waiting)}", split, console):
-                    yield wrong
+            while True:
+                for trial in islice(to_do, jobs - len(running)):  # no more than run: what waits could not be called off
+                    about = {"variant": trial.variant, "seed": trial.seed, "alone": trial.alone}
+                    running[pool.submit(run_trial, about, trial.spec.dump(), split, threads)] = trial
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    done += 1
+                    if wrong := _told(future, running.pop(future), f"{done}/{len(open_ones)}", split, console):
+                        yield wrong
         except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            console.print("stopped; the same command goes on with it", highlight=False)
+            console.print("stopping once what runs is saved; the same command goes on with it", highlight=False)
             raise
 
 

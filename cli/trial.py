@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import resource
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +54,7 @@ def run_trial(about: dict[str, Any], dumped: dict[str, Any], split: Split, threa
         threads: Processor threads it may use.
     """
     torch.set_num_threads(threads)
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
     registry = Registry.discover()
     folder = Path(dumped["output"])
     try:
@@ -59,6 +64,14 @@ def run_trial(about: dict[str, Any], dumped: dict[str, Any], split: Split, threa
             return _train_and_score(trial, registry, split, Console(file=talk, width=120))
     except UnistdError as error:
         return str(error)
+
+
+def _stop_with_parent() -> None:
+    """Save and stop when the comparison itself is killed, rather than train on unseen."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _train_and_score(trial: Trial, registry: Registry, split: Split, console: Console) -> str:

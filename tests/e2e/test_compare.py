@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -77,3 +83,35 @@ def test_a_run_that_fails_is_told_and_the_others_are_kept_and_validation_leaves_
     assert (record["split"], record["rows"].keys()) == ("val", {"frozen"})
     whole = tmp_path / "out" / "runs" / "frozen" / "seed-1"
     assert [path.name for path in whole.glob("outcome-*")] == ["outcome-val.json"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_runs_is_saved_and_stopped_when_the_comparison_is(compared, spec, tmp_path, number):
+    arguments = [str(spec), "--out", str(tmp_path / "out"), "-o", "training.steps=100000"]
+    command = [sys.executable, "-P", "-c", "import sys; from unistd.cli.main import main; sys.exit(main())", "compare"]
+    run = tmp_path / "out" / "runs" / "tiny" / "seed-1"
+    with subprocess.Popen([*command, *arguments], start_new_session=True) as process:
+        _until(lambda: '"step": 2' in (run / "log.jsonl").read_text() if (run / "log.jsonl").exists() else False)
+        if number == signal.SIGINT:  # as a terminal does, to all of them
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        process.wait(timeout=120)
+        _until(lambda: (run / "checkpoints" / "last").exists() and not _trained_in(run))
+
+
+def _until(done, seconds=120):
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def _trained_in(run) -> bool:
+    with (run / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
