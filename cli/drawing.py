@@ -19,13 +19,17 @@ from unistd.registry.joint_run import JointRun
 
 def draw_window(run: JointRun, name: str, windows: Windows, folder: Path) -> list[Path]:
     """Draw the middle window of task ``name`` into ``folder`` as ``<name>.png`` and ``<name>.gif``; return both."""
-    past, future = (frames[0].numpy() for frames in windows.read(np.array([len(windows) // 2])))
-    forecast, store = _forecast(run, name, past), run.stores[name]
-    folder.mkdir(parents=True, exist_ok=True)
-    strip, gif = folder / f"{name}.png", folder / f"{name}.gif"
-    strip_png(strip, past, future, forecast, store.card, origin=upwards(store.y))
-    forecast_gif(gif, past, future, forecast, store.card, origin=upwards(store.y))
-    return [strip, gif]
+    at, store = len(windows) // 2, run.stores[name]
+    gif = folder / f"{name}.gif"
+    forecast_gif(gif, *_frames(run, name, windows, at), store.card, origin=upwards(store.y))
+    return [draw_strip(run, name, windows, at, folder / f"{name}.png"), gif]
+
+
+def draw_strip(run: JointRun, name: str, windows: Windows, at: int, path: Path) -> Path:
+    """Draw window ``at`` of task ``name`` as the strip ``path``; return it."""
+    store = run.stores[name]
+    strip_png(path, *_frames(run, name, windows, at), store.card, origin=upwards(store.y))
+    return path
 
 
 def draw_latest(run: JointRun, name: str, folder: Path) -> list[Path]:
@@ -36,6 +40,11 @@ def draw_latest(run: JointRun, name: str, folder: Path) -> list[Path]:
     strip = folder / f"{name}.png"
     strip_png(strip, past, None, _forecast(run, name, past), store.card, origin=upwards(store.y))
     return [strip]
+
+
+def _frames(run: JointRun, name: str, windows: Windows, at: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    past, future = (frames[0].numpy() for frames in windows.read(np.array([at])))
+    return past, future, _forecast(run, name, past)
 
 
 def _forecast(run: JointRun, name: str, past: NDArray[np.float32]) -> NDArray[Any]:

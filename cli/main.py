@@ -14,6 +14,7 @@ COMMANDS = (
     LazyCommand("train", "Train one model on all tasks of a spec.", "unistd.cli.train:train"),
     LazyCommand("evaluate", "Score a trained run in physical units.", "unistd.cli.evaluate:evaluate"),
     LazyCommand("compare", "Train several specs on equal budgets, side by side.", "unistd.cli.compare:compare"),
+    LazyCommand("report", "Write a run as one HTML page.", "unistd.cli.report:report"),
     LazyCommand("predict", "Forecast one task with a trained run.", "unistd.cli.predict:predict"),
     LazyCommand("export", "Write one task of a trained run for use elsewhere.", "unistd.cli.export:export"),
     LazyCommand("validate", "Find every error in specs.", "unistd.cli.validate:validate"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from io import StringIO
 from pathlib import Path
 
 import click
@@ -40,10 +40,17 @@ def show(what: Path, overrides: tuple[str, ...], *, model: bool, ranks: bool, as
     elif as_json:
         click.echo(json.dumps(resolved.dump(), indent=2))
     else:
-        yaml = YAML(typ="safe", pure=True)
-        yaml.default_flow_style = False
-        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        yaml.dump(resolved.dump(), sys.stdout)
+        click.echo(spec_yaml(resolved), nl=False)
+
+
+def spec_yaml(spec: RunSpec) -> str:
+    """Return ``spec`` as YAML with every default written out."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    held = StringIO()
+    yaml.dump(spec.dump(), held)
+    return held.getvalue()
 
 
 def _spec(what: Path, registry: Registry, overrides: tuple[str, ...]) -> RunSpec:

@@ -64,13 +64,13 @@ def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool
     show_plan(run, schedule, console)
     if dry_run:
         return
+    command = shlex.join(["unistd", "train", str(spec), *(part for each in overrides for part in ("-o", each))])
     reader = BatchReader(training, schedule, cache=wanted.training.cache)
-    outcome = fit_run(run, reader, validation, console, resume=resume)
+    outcome = fit_run(run, reader, validation, console, command, resume=resume)
     if outcome.stopped_by:
-        options = [part for override in overrides for part in ("-o", override)]
-        again = shlex.join(["unistd", "train", str(spec), *options, "--resume"])
         console.print(
-            f"stopped by {outcome.stopped_by} after step {outcome.step}, all of it saved; go on with\n  {again}",
+            f"stopped by {outcome.stopped_by} after step {outcome.step}, all of it saved; go on with\n"
+            f"  {command} --resume",
             highlight=False,
             soft_wrap=True,
         )
@@ -79,9 +79,17 @@ def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool
 
 
 def fit_run(
-    run: JointRun, reader: BatchReader, validation: Mapping[str, Windows], console: Console, *, resume: bool
+    run: JointRun,
+    reader: BatchReader,
+    validation: Mapping[str, Windows],
+    console: Console,
+    command: str,
+    *,
+    resume: bool,
 ) -> Outcome:
     """Train ``run`` in its folder, from the start or, with ``resume``, from its last checkpoint.
+
+    What the folder's record says made it is ``command``.
 
     Raises:
         UsageError: The folder holds another run, or is being trained in.
@@ -90,7 +98,7 @@ def fit_run(
     """
     settings = run.spec.training
     if not resume:
-        run.start()
+        run.start(command)
     with run.folder.lock():
         checkpoint = run.resume() if resume else None
         first = checkpoint.step if checkpoint else 0

@@ -79,7 +79,8 @@ def _train_and_score(trial: Trial, registry: Registry, split: Split, console: Co
     training, validation = (open_windows(run.tasks, run.stores, part) for part in ("train", "val"))
     schedule = compose_schedule(trial.spec, run.tasks, training)
     reader = BatchReader(training, schedule, cache=trial.spec.training.cache)
-    ended = fit_run(run, reader, validation, console, resume=(run.folder.path / "spec.json").exists())
+    begun = (run.folder.path / "spec.json").exists()
+    ended = fit_run(run, reader, validation, console, f"unistd compare, {trial.name}", resume=begun)
     if ended.stopped_by:
         return f"stopped by {ended.stopped_by}"
     parameters, learning = count_parameters(run.forecaster)

@@ -24,6 +24,7 @@ from unistd.registry.compose import (
     open_stores,
     without_download,
 )
+from unistd.registry.packages import package_versions
 from unistd.registry.registry import Registry
 from unistd.registry.spec import RunSpec, load_resolved
 
@@ -54,6 +55,7 @@ class JointRun:
             "spec": spec.dump(),
             "unistd": __version__,
             "plugins": registry.versions(spec),
+            "packages": package_versions(),
             "stores": {name: {"path": str(own.path.absolute()), "digest": own.digest} for name, own in stores.items()},
             "trunk": trunk_digest(forecaster.model.trunk_parameters()),
         }
@@ -89,13 +91,13 @@ class JointRun:
         run = cls(spec, registry, tasks, stores, forecaster, folder, record)
         return run, run.load(which)
 
-    def start(self) -> None:
-        """Make the run's folder, with the record and a frozen trunk's weights.
+    def start(self, command: str) -> None:
+        """Make the run's folder, with the record, ``command`` in it, and a frozen trunk's weights.
 
         Raises:
             UsageError: The folder holds something already.
         """
-        self.folder.create(self.record)
+        self.folder.create(self.record | {"command": command})
         if trunk_is_frozen(self.forecaster):
             save_trunk(self._trunk_file, self.forecaster.model.trunk_parameters())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -15,6 +15,22 @@ from unistd.core.metric import Metric, Score
 from unistd.core.task import Split
 
 MODEL, PERSISTENCE = "model", "persistence"
+
+
+class ScoreRow(NamedTuple):
+    """A metric's scores in words: ``compared`` is the model ÷ persistence, or their difference in dB.
+
+    ``other`` is the best other baseline with its name, empty without any; ``winner`` is ``model``, ``persistence`` or
+    ``other``, whichever is the best of all.
+    """
+
+    metric: str
+    model: str
+    persistence: str
+    compared: str
+    other: str
+    unit: str
+    winner: str
 
 
 def task_record(
@@ -42,6 +58,9 @@ def task_record(
         split: _values(scores),
         "leads": {name: _leads(score) for name, score in scores.items()},
         "baselines": {name: _values(scores) for name, scores in baselines.items()},
+        "baseline_leads": {
+            name: {metric: _leads(score) for metric, score in scores.items()} for name, scores in baselines.items()
+        },
         "left_out": dict(left_out),
         "unit": unit,
         "windows": windows,
@@ -74,23 +93,40 @@ def results_table(records: Mapping[str, Mapping[str, Any]], split: Split = "test
     table.add_column("unit", overflow="fold")
     for task, record in records.items():
         table.add_row(Text(task, style="bold"))
-        for metric in record[split]:
-            table.add_row(*_row(record, metric, split))
+        for row in score_rows(record, split):
+            table.add_row(*_cells(row))
         table.add_section()
     return table
 
 
-def _row(record: Mapping[str, Any], metric: str, split: Split) -> list[str | Text]:
+def score_rows(record: Mapping[str, Any], split: Split) -> list[ScoreRow]:
+    """Return the scores of one ``task_record`` entry of ``split``, metric by metric."""
+    return [_score_row(record, metric, split) for metric in record[split]]
+
+
+def _score_row(record: Mapping[str, Any], metric: str, split: Split) -> ScoreRow:
     identity = record["metrics"][metric]
     higher = identity["better"] == "higher"
     scores = {MODEL: record[split][metric]} | {name: each[metric] for name, each in record["baselines"].items()}
-    winner = _best(scores, higher=higher)
     others = {name: value for name, value in scores.items() if name not in (MODEL, PERSISTENCE)}
     other = _best(others, higher=higher)
-    cells = [_mark(_number(scores[name]), won=name == winner) for name in (MODEL, PERSISTENCE)]
-    shown = _mark(f"{_number(others[other])} {other}", won=other == winner) if other else "-"
-    compared = _against(scores[MODEL], scores[PERSISTENCE], decibel=identity["unit"] == "dB")
-    return [metric, *cells, compared, shown, identity["unit"]]
+    return ScoreRow(
+        metric,
+        number(scores[MODEL]),
+        number(scores[PERSISTENCE]),
+        _against(scores[MODEL], scores[PERSISTENCE], decibel=identity["unit"] == "dB"),
+        f"{number(others[other])} {other}" if other else "",
+        identity["unit"],
+        {MODEL: "model", PERSISTENCE: "persistence"}.get(winner, "other")
+        if (winner := _best(scores, higher=higher))
+        else "",
+    )
+
+
+def _cells(row: ScoreRow) -> list[str | Text]:
+    model, persistence = (_mark(getattr(row, name), won=row.winner == name) for name in (MODEL, PERSISTENCE))
+    other = _mark(row.other, won=row.winner == "other") if row.other else "-"
+    return [row.metric, model, persistence, row.compared, other, row.unit]
 
 
 def _best(scores: Mapping[str, float], *, higher: bool) -> str | None:
@@ -106,7 +142,7 @@ def _against(value: float, persistence: float, *, decibel: bool) -> str:
     return f"{value / persistence:.3f}" if persistence else "-"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Return ``value`` in four significant digits."""
     return f"{value:.4g}"
 
