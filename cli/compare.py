@@ -25,9 +25,10 @@ from unistd.core.figures.comparison import comparison_png
 from unistd.core.task import SPLITS, Split
 from unistd.core.training.run_folder import RunFolder
 from unistd.registry.compose import compose_schedule, compose_tasks, open_stores, open_windows
-from unistd.registry.joint_run import check_same_run
+from unistd.registry.joint_run import check_same_stores
 from unistd.registry.registry import Registry
 from unistd.registry.run_spec import RunSpec
+from unistd.registry.same_spec import same_spec
 from unistd.registry.variants import Trial, check_budgets, load_variants, trials
 
 NO_TRUNK = "identity"
@@ -96,7 +97,8 @@ def _finished(trial: Trial, stores: Mapping[str, Store], split: Split) -> bool:
     folder = RunFolder(trial.spec.output)
     if read_outcome(folder.path, split) is None:
         return False
-    check_same_run(folder.read_record(), trial.spec, {task: stores[task] for task in trial.spec.tasks})
+    record = same_spec(folder, trial.spec.dump())
+    check_same_stores(record, {task: stores[task] for task in trial.spec.tasks})
     return True
 
 

@@ -10,16 +10,18 @@ import click
 from unistd.core.errors import UsageError
 from unistd.registry.registry import Registry
 from unistd.registry.schema import json_schema
+from unistd.registry.spec import PretrainSpec, RunSpec
 
 
 @click.command(epilog="Example: unistd schema --out .unistd/spec.schema.json")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Write the schema here.")
-def schema(out: Path | None) -> None:
-    """Print the JSON Schema of a spec with everything installed.
+@click.option("--pretrain", is_flag=True, help="The schema of specs for 'unistd pretrain' instead.")
+def schema(out: Path | None, *, pretrain: bool) -> None:
+    """Print the JSON Schema of a run's spec with everything installed.
 
     A spec names it in its first line: # yaml-language-server: $schema=.unistd/spec.schema.json
     """
-    text = json.dumps(json_schema(Registry.discover()), indent=2)
+    text = json.dumps(json_schema(Registry.discover(), PretrainSpec if pretrain else RunSpec), indent=2)
     if out is None:
         click.echo(text)
         return

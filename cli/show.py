@@ -15,7 +15,8 @@ from unistd.core.errors import UsageError
 from unistd.core.evaluation.expert_report import rank_lines, use_tables
 from unistd.core.training.log import read_rows
 from unistd.registry.registry import Registry
-from unistd.registry.spec import RunSpec, load_resolved, load_spec
+from unistd.registry.run_spec import Spec
+from unistd.registry.spec import PretrainSpec, RunSpec, load_any, load_any_resolved
 
 
 @click.command(epilog="Example: unistd show examples/quickstart.yaml --model")
@@ -36,6 +37,8 @@ def show(what: Path, overrides: tuple[str, ...], *, model: bool, ranks: bool, as
     registry = Registry.discover()
     resolved = _spec(what, registry, overrides)
     if model:
+        if isinstance(resolved, PretrainSpec):
+            raise UsageError("'--model' counts the parts of a joint run", help="'unistd pretrain' shows its own plan")
         click.echo(_parameters(resolved, registry))
     elif as_json:
         click.echo(json.dumps(resolved.dump(), indent=2))
@@ -43,7 +46,7 @@ def show(what: Path, overrides: tuple[str, ...], *, model: bool, ranks: bool, as
         click.echo(spec_yaml(resolved), nl=False)
 
 
-def spec_yaml(spec: RunSpec) -> str:
+def spec_yaml(spec: Spec) -> str:
     """Return ``spec`` as YAML with every default written out."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
@@ -53,13 +56,13 @@ def spec_yaml(spec: RunSpec) -> str:
     return held.getvalue()
 
 
-def _spec(what: Path, registry: Registry, overrides: tuple[str, ...]) -> RunSpec:
+def _spec(what: Path, registry: Registry, overrides: tuple[str, ...]) -> RunSpec | PretrainSpec:
     record = what / "spec.json"
     if not record.is_file():
-        return load_spec(what, registry, overrides)
+        return load_any(what, registry, overrides)
     if overrides:
         raise UsageError("the spec of a run is what it is", help="leave out '-o', or name the spec's file")
-    return load_resolved(json.loads(record.read_text())["spec"], registry, record)
+    return load_any_resolved(json.loads(record.read_text())["spec"], registry, record)
 
 
 def _ranks(run: Path, *, as_json: bool) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import click
 import torch
-from lightning_fabric import Fabric
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +14,7 @@ from rich.table import Table
 from unistd.cli.conversion import showing_conversion
 from unistd.cli.drawing import draw_window
 from unistd.cli.evaluate import evaluate_run
+from unistd.cli.fitting import command_line, one_device, say_stopped
 from unistd.cli.options import SpecPath, overrides
 from unistd.core.data.batches import BatchReader
 from unistd.core.data.schedule import JointSchedule
@@ -38,8 +36,6 @@ from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
 from unistd.registry.scoring import compose_scoring
 from unistd.registry.spec import load_spec
-
-PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
 @click.command(epilog="Example: unistd train examples/quickstart.yaml -o training.steps=60")
@@ -64,16 +60,11 @@ def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool
     show_plan(run, schedule, console)
     if dry_run:
         return
-    command = shlex.join(["unistd", "train", str(spec), *(part for each in overrides for part in ("-o", each))])
+    command = command_line("train", spec, overrides)
     reader = BatchReader(training, schedule, cache=wanted.training.cache)
     outcome = fit_run(run, reader, validation, console, command, resume=resume)
     if outcome.stopped_by:
-        console.print(
-            f"stopped by {outcome.stopped_by} after step {outcome.step}, all of it saved; go on with\n"
-            f"  {command} --resume",
-            highlight=False,
-            soft_wrap=True,
-        )
+        say_stopped(console, outcome, command)
         return
     _score(run, console)
 
@@ -104,7 +95,7 @@ def fit_run(
         first = checkpoint.step if checkpoint else 0
         if resume:
             console.print(f"resuming after step {first}", highlight=False)
-        fabric = Fabric(accelerator="auto", devices=1, precision=PRECISION[settings.precision])
+        fabric = one_device(settings.precision)
         progress = Progress(console, settings.steps, first)
         training = JointTraining(run.forecaster, reader, validation, settings, run.folder, fabric, progress)
         trunk = trunk_digest(run.forecaster.model.trunk_parameters())

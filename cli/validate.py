@@ -9,7 +9,7 @@ import click
 from unistd.cli.options import SpecPath, overrides
 from unistd.core.errors import UnistdError
 from unistd.registry.registry import Registry
-from unistd.registry.spec import load_spec
+from unistd.registry.spec import PretrainSpec, load_any
 
 
 @click.command(epilog="Example: unistd validate examples/*.yaml")
@@ -22,10 +22,15 @@ def validate(ctx: click.Context, specs: tuple[Path, ...], overrides: tuple[str, 
     worst = 0
     for path in specs:
         try:
-            spec = load_spec(path, registry, overrides)
+            spec = load_any(path, registry, overrides)
         except UnistdError as error:
             click.echo(f"{error}\n", err=True)
             worst = max(worst, error.exit_code)
         else:
-            click.echo(f"{path}: valid, tasks: {', '.join(spec.tasks)}")
+            parts = (
+                f"frames: {', '.join(spec.frames)}"
+                if isinstance(spec, PretrainSpec)
+                else f"tasks: {', '.join(spec.tasks)}"
+            )
+            click.echo(f"{path}: valid, {parts}")
     ctx.exit(worst)

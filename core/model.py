@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -41,9 +41,7 @@ class UnifiedModel(nn.Module):
         if not heads:
             raise ModelError("a model needs at least one task head, got none")
         self._trunk = dict(backbone.named_parameters())  # by their names before anything was placed beside them
-        for name in heads:
-            if hasattr(nn.ModuleDict, name) or "." in name:
-                raise UsageError(f"a task cannot be named '{name}'", help=f"'{name}-task', for one")
+        check_names("task", heads)
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
         if temporal is not None:
@@ -94,6 +92,17 @@ class UnifiedModel(nn.Module):
         positions = sine_cosine_2d(encoded.grid, self.backbone.width, encoded.tokens.device)
         tokens = self.backbone(encoded.tokens + positions.to(encoded.tokens.dtype), encoded.grid)
         return head.decode(encoded._replace(tokens=tokens))
+
+
+def check_names(what: str, names: Iterable[str]) -> None:
+    """Make sure that modules can be kept under ``names``.
+
+    Raises:
+        UsageError: One is a name a module cannot have.
+    """
+    for name in names:
+        if hasattr(nn.ModuleDict, name) or "." in name:
+            raise UsageError(f"a {what} cannot be named '{name}'", help=f"'{name}-{what}', for one")
 
 
 def count_parameters(module: nn.Module) -> tuple[int, int]:

@@ -44,14 +44,16 @@ class ComposedTask:
 
 def compose_tasks(spec: RunSpec, registry: Registry) -> dict[str, ComposedTask]:
     """Build every task of ``spec``; no file is read."""
-    composed = {}
-    for name, choice in spec.tasks.items():
-        config = cast(TaskConfig, choice.config)
-        task: Task = registry.factory("task", choice)()
-        asked = config.window
-        window = Window(past=asked.past, future=asked.future) if asked else task.card.window
-        composed[name] = ComposedTask(name, choice, config, task, window)
-    return composed
+    return {name: compose_task(name, choice, registry) for name, choice in spec.tasks.items()}
+
+
+def compose_task(name: str, choice: Choice, registry: Registry) -> ComposedTask:
+    """Build the task that a spec calls ``name``; no file is read."""
+    config = cast(TaskConfig, choice.config)
+    task: Task = registry.factory("task", choice)()
+    asked = config.window
+    window = Window(past=asked.past, future=asked.future) if asked else task.card.window
+    return ComposedTask(name, choice, config, task, window)
 
 
 def compose_model(spec: RunSpec, registry: Registry) -> UnifiedModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from unistd.registry.document import Document
@@ -18,14 +19,16 @@ SHAPE = {"component", "extra_forbidden", "missing", "union_tag_invalid"}
 """Errors about which keys and kinds there are; the others are about values."""
 
 
-def explain(document: Document, errors: Iterable[ErrorDetails], registry: Registry) -> list[Issue]:
+def explain(
+    document: Document, errors: Iterable[ErrorDetails], registry: Registry, spec: type[BaseModel]
+) -> list[Issue]:
     """Return the issues behind ``errors``; an unknown key is shown at the key, a wrong value at the value."""
     places: dict[tuple[Keys, bool], list[ErrorDetails]] = {}
     for error in errors:
         places.setdefault(_place(error["loc"], document.data), []).append(error)
     issues = []
     for (keys, of_key), found in places.items():
-        issues += [issue for error in found if (issue := _of_shape(document, keys, error, registry))]
+        issues += [issue for error in found if (issue := _of_shape(document, keys, error, registry, spec))]
         if values := [error for error in found if error["type"] not in SHAPE]:
             shown = keys[-2:] if keys and isinstance(keys[-1], int) else keys[-1:]
             subject = "key" if of_key else f"'{dotted(shown)}'" if keys else "the spec"
@@ -41,15 +44,17 @@ def _any_of(errors: list[ErrorDetails]) -> str:
     return wanted + "".join(parts[0][1:])
 
 
-def _of_shape(document: Document, keys: Keys, error: ErrorDetails, registry: Registry) -> Issue | None:
+def _of_shape(
+    document: Document, keys: Keys, error: ErrorDetails, registry: Registry, spec: type[BaseModel]
+) -> Issue | None:
     context = error.get("ctx", {})
     match error["type"]:
         case "component":
             return document.issue(keys, context["message"], context["help"])
         case "extra_forbidden":
-            return _unknown_key(document, keys, registry)
+            return _unknown_key(document, keys, registry, spec)
         case "missing":
-            return _missing_key(document, error["loc"], registry)
+            return _missing_key(document, error["loc"], registry, spec)
         case "union_tag_invalid":
             tags = context["expected_tags"].replace("'", "").split(", ")
             message = f"unknown kind '{context['tag']}' in '{dotted(keys)}'"
@@ -57,17 +62,19 @@ def _of_shape(document: Document, keys: Keys, error: ErrorDetails, registry: Reg
     return None
 
 
-def _unknown_key(document: Document, keys: Keys, registry: Registry) -> Issue:
-    place = holder(keys[:-1], document.data, registry)
+def _unknown_key(document: Document, keys: Keys, registry: Registry, spec: type[BaseModel]) -> Issue:
+    place = holder(keys[:-1], document.data, registry, spec)
     if place is None:
         return document.issue(keys, f"unknown key '{keys[-1]}'", key=True)
     message = f"unknown key '{keys[-1]}' in {place.label}"
     return document.issue(keys, message, nearest(keys[-1], place.keys(), "keys"), key=True)
 
 
-def _missing_key(document: Document, location: tuple[int | str, ...], registry: Registry) -> Issue:
+def _missing_key(
+    document: Document, location: tuple[int | str, ...], registry: Registry, spec: type[BaseModel]
+) -> Issue:
     keys, _ = _place(location[:-1], document.data)
-    place = holder(keys, document.data, registry)
+    place = holder(keys, document.data, registry, spec)
     if place is None:
         return document.issue(keys, f"'{location[-1]}' is missing")
     return document.issue(keys, f"'{location[-1]}' is missing in {place.label}", place.describe(location[-1]))

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from unistd.core.errors import UsageError
 from unistd.registry.reader import Keys, dotted
 from unistd.registry.registry import Registry
-from unistd.registry.run_spec import RunSpec
 from unistd.registry.slot import Slot
 
 
@@ -34,10 +33,10 @@ class Holder:
         return (field.description or "") if field else ""
 
 
-def holder(keys: Keys, data: Any, registry: Registry) -> Holder | None:
-    """Return what the mapping under ``keys`` is an instance of; ``None`` where the spec cannot tell."""
-    found = Holder("the spec", RunSpec)
-    annotation: Any = RunSpec
+def holder(keys: Keys, data: Any, registry: Registry, spec: type[BaseModel]) -> Holder | None:
+    """Return what the mapping under ``keys`` of a ``spec`` is an instance of; ``None`` where it cannot tell."""
+    found = Holder("the spec", spec)
+    annotation: Any = spec
     for depth, key in enumerate(keys, 1):
         annotation = _child(annotation, key)
         data = _get(data, key)

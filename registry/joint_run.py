@@ -26,6 +26,7 @@ from unistd.registry.compose import (
 )
 from unistd.registry.packages import package_versions
 from unistd.registry.registry import Registry
+from unistd.registry.same_spec import same_spec
 from unistd.registry.spec import RunSpec, load_resolved
 
 Report = Callable[[str, int, int], None]
@@ -83,7 +84,7 @@ class JointRun:
                 raise UsageError(f"the run has no task '{name}'", where=str(path), help=f"it has {', '.join(tasks)}")
         places = {name: Path(record["stores"][name]["path"]) for name in names or tasks}
         stores = {name: Store.open(place, tasks[name].task.card) for name, place in places.items()}
-        _check_same_stores(record, stores)
+        check_same_stores(record, stores)
         forecaster = Forecaster(
             compose_model(without_download(spec), registry),
             {name: Normalization.identity(len(own.task.card.channels)) for name, own in tasks.items()},
@@ -108,8 +109,8 @@ class JointRun:
             UsageError: The folder's spec is another one.
             CheckpointError: The stores or the trunk are others, or the checkpoint is damaged.
         """
-        record = self.folder.read_record()
-        check_same_run(record, self.spec, self.stores)
+        record = same_spec(self.folder, self.record["spec"])
+        check_same_stores(record, self.stores)
         if trunk_is_frozen(self.forecaster):
             if not self._trunk_file.exists():  # killed between the record and the trunk
                 save_trunk(self._trunk_file, self.forecaster.model.trunk_parameters())
@@ -141,25 +142,12 @@ class JointRun:
         return self.folder.path / "checkpoints" / "trunk.safetensors"
 
 
-def check_same_run(record: Mapping[str, Any], spec: RunSpec, stores: Mapping[str, Store]) -> None:
-    """Make sure that what a run's folder says of it, ``record``, is what is wanted.
+def check_same_stores(record: Mapping[str, Any], stores: Mapping[str, Store]) -> None:
+    """Make sure that a run with ``record`` was trained on ``stores``.
 
     Raises:
-        UsageError: It was started with another spec.
-        CheckpointError: It was trained on other stores.
+        CheckpointError: It was trained on others.
     """
-    theirs, ours = _flat(record["spec"]), _flat(spec.dump())
-    changed = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
-    if changed:
-        raise UsageError(
-            f"the run in '{spec.output}' was started with another spec: '{changed[0]}' was"
-            f" {theirs.get(changed[0])!r}, is {ours.get(changed[0])!r}" + _more(changed),
-            help="resume with the spec it was started with, or choose another output",
-        )
-    _check_same_stores(record, stores)
-
-
-def _check_same_stores(record: Mapping[str, Any], stores: Mapping[str, Store]) -> None:
     for name, store in stores.items():
         known = record["stores"].get(name, {}).get("digest")
         if known != store.digest:
@@ -168,13 +156,3 @@ def _check_same_stores(record: Mapping[str, Any], stores: Mapping[str, Store]) -
                 where=str(store.path),
                 help="put the old store back, or start a new run",
             )
-
-
-def _flat(tree: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(tree, dict) or not tree:
-        return {path: tree}
-    return {key: value for name, own in tree.items() for key, value in _flat(own, f"{path}.{name}".lstrip(".")).items()}
-
-
-def _more(changed: list[str]) -> str:
-    return f", and {len(changed) - 1} more ({', '.join(changed[1:4])})" if len(changed) > 1 else ""

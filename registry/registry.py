@@ -20,7 +20,7 @@ from unistd.registry.frames import own_frame
 from unistd.registry.slot import Choice
 
 if TYPE_CHECKING:
-    from unistd.registry.run_spec import RunSpec
+    from unistd.registry.run_spec import Spec
 
 
 class Registry:
@@ -138,7 +138,7 @@ class Registry:
     def _defaults(self, component: Component) -> Config:
         return component.config.model_validate({}, context={"registry": self})
 
-    def versions(self, spec: RunSpec) -> dict[str, str]:
+    def versions(self, spec: Spec) -> dict[str, str]:
         """Return name and version of every distribution whose components ``spec`` uses."""
         used = {id(self.find(kind, choice.kind)) for kind, choice in spec.choices()}
         owners = {info.plugin for info in self.plugins if any(id(part) in used for part in info.components)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, cast
 
@@ -28,6 +29,7 @@ def _task_name(name: str) -> str:
 
 
 TaskName = Annotated[str, AfterValidator(_task_name)]
+"""A name of the user's choice."""
 
 
 class PluginsSpec(Config):
@@ -61,8 +63,8 @@ class ModelSpec(Config):
     """The temporal module of each block; ``none`` for nothing."""
 
 
-class RunSpec(Config):
-    """One joint run: a model, its tasks, and how they are trained."""
+class Spec(Config):
+    """What every spec says."""
 
     version: Literal[1] = 1
     """Version of the spec format."""
@@ -72,6 +74,19 @@ class RunSpec(Config):
     """Seed of everything random but a trunk without pre-trained weights, which has its own."""
     plugins: PluginsSpec = PluginsSpec()
     """Plug-ins the spec cannot do without."""
+
+    def dump(self) -> dict[str, Any]:
+        """Return the resolved spec as plain data, ``kind`` beside options; ``load_resolved`` turns it back."""
+        return self.model_dump(mode="json")
+
+    @abstractmethod
+    def choices(self) -> Iterator[tuple[Kind, Choice]]:
+        """Give every component the spec uses, with its kind."""
+
+
+class RunSpec(Spec):
+    """One joint run: a model, its tasks, and how they are trained."""
+
     model: ModelSpec
     """The shared parts."""
     tasks: Annotated[dict[TaskName, Annotated[Choice, Slot("task")]], _TASKS]
@@ -80,10 +95,6 @@ class RunSpec(Config):
     """The joint training run."""
     output: UserPath
     """The run's folder."""
-
-    def dump(self) -> dict[str, Any]:
-        """Return the resolved spec as plain data, ``kind`` beside options; ``load_resolved`` turns it back."""
-        return self.model_dump(mode="json")
 
     def choices(self) -> Iterator[tuple[Kind, Choice]]:
         """Give every component the spec uses, with its kind."""

@@ -9,15 +9,15 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from unistd.registry.component import KINDS, Component, Config, Kind
 from unistd.registry.registry import Registry
-from unistd.registry.run_spec import RunSpec
+from unistd.registry.run_spec import RunSpec, Spec
 from unistd.registry.slot import MARKER
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def json_schema(registry: Registry) -> dict[str, Any]:
-    """Return a schema that accepts what ``load_spec`` accepts, with every component's options documented."""
-    schema = RunSpec.model_json_schema(schema_generator=_Generator)
+def json_schema(registry: Registry, spec: type[Spec] = RunSpec) -> dict[str, Any]:
+    """Return a schema that accepts what is read as a ``spec``, with every component's options documented."""
+    schema = spec.model_json_schema(schema_generator=_Generator)
     definitions: dict[str, Any] = schema.setdefault("$defs", {})
     for kind in KINDS:
         offers = sorted(registry.spellings(kind), key=lambda offer: offer[1])

@@ -6,24 +6,39 @@ import json
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
+from unistd.core.errors import UsageError
 from unistd.registry.document import Document
 from unistd.registry.errors import MissingPlugin
 from unistd.registry.explain import explain
 from unistd.registry.issues import Source, SpecError
+from unistd.registry.pretrain_spec import PretrainSpec
 from unistd.registry.registry import Registry, satisfied
-from unistd.registry.run_spec import RunSpec
+from unistd.registry.run_spec import RunSpec, Spec
 
-__all__ = ["RunSpec", "load_resolved", "load_spec"]
+__all__ = [
+    "PretrainSpec",
+    "RunSpec",
+    "load_any",
+    "load_any_resolved",
+    "load_pretrain_spec",
+    "load_resolved",
+    "load_spec",
+]
+
+OwnSpec = TypeVar("OwnSpec", bound=Spec)
+
+PRETRAIN = "unistd pretrain SPEC trains a trunk with it"
+TRAIN = "unistd train SPEC trains a model with it"
 
 
 def load_spec(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> RunSpec:
-    """Read, override and validate a spec; every component is resolved, with its defaults.
+    """Read, override and validate the spec of a joint run; every component is resolved, with its defaults.
 
     Args:
         path: A YAML or JSON file.
@@ -32,10 +47,21 @@ def load_spec(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> 
 
     Raises:
         SpecError: Anything is wrong in the file, all of it at once.
-        UsageError: The file cannot be read, or an override cannot be placed.
+        UsageError: The file cannot be read, an override cannot be placed, or it is a spec for ``unistd pretrain``.
         MissingPlugin: ``plugins.require`` is not met.
     """
-    return _validate(Document.open(path, overrides), registry)
+    return _validate(_of_kind(Document.open(path, overrides), RunSpec), registry, RunSpec)
+
+
+def load_pretrain_spec(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> PretrainSpec:
+    """Read, override and validate a spec for ``unistd pretrain``; arguments and errors as of ``load_spec``."""
+    return _validate(_of_kind(Document.open(path, overrides), PretrainSpec), registry, PretrainSpec)
+
+
+def load_any(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> RunSpec | PretrainSpec:
+    """Read, override and validate a spec of either kind; arguments and errors as of ``load_spec``."""
+    document = Document.open(path, overrides)
+    return _validate(document, registry, _kind(document.data))
 
 
 def load_resolved(data: dict[str, Any], registry: Registry, path: Path) -> RunSpec:
@@ -44,15 +70,41 @@ def load_resolved(data: dict[str, Any], registry: Registry, path: Path) -> RunSp
     Raises:
         SpecError, MissingPlugin: As ``load_spec``, when the installed plug-ins are not those of the dump.
     """
-    return _validate(Document(Source(str(path), json.dumps(data, indent=2))), registry)
+    return _validate(_of_kind(_recorded(data, path), RunSpec), registry, RunSpec)
 
 
-def _validate(document: Document, registry: Registry) -> RunSpec:
+def load_any_resolved(data: dict[str, Any], registry: Registry, path: Path) -> RunSpec | PretrainSpec:
+    """Validate what ``dump`` of a spec of either kind returned; arguments and errors as of ``load_resolved``."""
+    return _validate(_recorded(data, path), registry, _kind(data))
+
+
+def _recorded(data: dict[str, Any], path: Path) -> Document:
+    return Document(Source(str(path), json.dumps(data, indent=2)))
+
+
+def _kind(data: Any) -> type[RunSpec] | type[PretrainSpec]:
+    """Tell what a spec is for by the sections that only one kind has."""
+    keys = set(data) if isinstance(data, dict) else set()
+    return PretrainSpec if {"frames", "objective"} & keys and not {"tasks", "model"} & keys else RunSpec
+
+
+def _of_kind(document: Document, wanted: type[Spec]) -> Document:
+    keys = set(document.data) if isinstance(document.data, dict) else set()
+    if wanted is RunSpec and _kind(document.data) is PretrainSpec:
+        raise UsageError(
+            "this is a spec for pre-training, not for a joint run", where=document.source.name, help=PRETRAIN
+        )
+    if wanted is PretrainSpec and {"tasks", "model"} & keys and "frames" not in keys:
+        raise UsageError("this is a spec for a joint run, not for pre-training", where=document.source.name, help=TRAIN)
+    return document
+
+
+def _validate(document: Document, registry: Registry, spec: type[OwnSpec]) -> OwnSpec:
     _check_required(document, registry)
     try:
-        return RunSpec.model_validate(document.data, context={"registry": registry})
+        return spec.model_validate(document.data, context={"registry": registry})
     except ValidationError as error:
-        issues = explain(document, error.errors(include_url=False), registry)
+        issues = explain(document, error.errors(include_url=False), registry, spec)
         raise SpecError(document.source, issues) from error
 
 

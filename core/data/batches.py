@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,8 +11,11 @@ from torch import Tensor
 
 from unistd.core.data.memory import available_memory
 from unistd.core.data.schedule import JointSchedule
+from unistd.core.data.store import Store
 from unistd.core.data.windows import Windows
 from unistd.core.errors import UsageError
+
+Axis = Literal["y", "x", "diagonal"]
 
 
 class Batch(NamedTuple):
@@ -65,7 +68,7 @@ class BatchReader:
         self.windows, self.schedule = windows, schedule
         self.process, self.processes = process, processes
         if cache == "auto":
-            _hold(windows, available_memory() // (2 * processes))
+            hold((own.store for own in windows.values()), available_memory() // (2 * processes))
 
     def read(self, step: int) -> Batch:
         """Return this process's part of the batch of ``step``."""
@@ -73,23 +76,31 @@ class BatchReader:
         windows = self.windows[task]
         indices = self.schedule.indices(step, self.process, self.processes)
         past, future = windows.read(indices)
-        coins = self.schedule.coins(step, self.process, self.processes)
-        common = self.schedule.coins(step)[:1]  # the same on all processes
-        for bit, axis in enumerate(windows.store.card.mirrors):
-            chosen = torch.from_numpy(((common if axis == "diagonal" else coins) >> np.uint64(bit)) % 2 == 1)
-            past, future = (_mirrored(frames, chosen, axis) for frames in (past, future))
+        for axis, chosen in mirrors(self.schedule, step, windows.store.card.mirrors, self.process, self.processes):
+            past, future = (mirrored(frames, chosen, axis) for frames in (past, future))
         return Batch(task, past, future, torch.from_numpy(windows.starts[indices]))
 
 
-def _mirrored(frames: Tensor, chosen: Tensor, axis: Literal["y", "x", "diagonal"]) -> Tensor:
+def mirrors(
+    schedule: JointSchedule, step: int, axes: Iterable[Axis], process: int = 0, processes: int = 1
+) -> Iterator[tuple[Axis, Tensor]]:
+    """Draw for each of ``axes`` which windows of the batch of ``step`` are mirrored along it."""
+    coins = schedule.coins(step, process, processes)
+    common = schedule.coins(step)[:1]  # the same on all processes
+    for bit, axis in enumerate(axes):
+        yield axis, torch.from_numpy(((common if axis == "diagonal" else coins) >> np.uint64(bit)) % 2 == 1)
+
+
+def mirrored(frames: Tensor, chosen: Tensor, axis: Axis) -> Tensor:
     """Mirror the ``chosen`` (B,), on the diagonal (1,), windows of ``frames`` (B, T, C, H, W)."""
     if axis == "diagonal":
         return frames.mT.contiguous() if chosen else frames
     return torch.where(chosen[:, None, None, None, None], frames.flip(-2 if axis == "y" else -1), frames)
 
 
-def _hold(windows: Mapping[str, Windows], memory: int) -> None:
-    for store in sorted((own.store for own in windows.values()), key=lambda store: store.nbytes):
+def hold(stores: Iterable[Store], memory: int) -> None:
+    """Keep the frames of ``stores`` in memory, smallest first, as far as ``memory`` bytes go."""
+    for store in sorted(stores, key=lambda store: store.nbytes):
         if store.nbytes <= memory and not store.held:
             store.hold()
             memory -= store.nbytes

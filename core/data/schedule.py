@@ -85,7 +85,7 @@ class JointSchedule:
         """Return a random number for each window that ``process`` reads at ``step``, in the order of ``indices``."""
         task = self.task(step)
         share = self.share(task, processes)
-        numbers: NDArray[np.uint64] = _generator(self.seed, f"coins of {task}", step).random_raw(self.batches[task])
+        numbers: NDArray[np.uint64] = generator(self.seed, f"coins of {task}", step).random_raw(self.batches[task])
         return numbers[process * share : (process + 1) * share]
 
     def share(self, task: str, processes: int) -> int:
@@ -119,7 +119,7 @@ class JointSchedule:
 
     def _shuffle(self, task: str, epoch: int) -> NDArray[np.int64]:
         # Sorted raw numbers instead of numpy's permutation, whose result may change between versions.
-        numbers = _generator(self.seed, task, epoch).random_raw(self.sizes[task])
+        numbers = generator(self.seed, task, epoch).random_raw(self.sizes[task])
         return np.argsort(numbers, kind="stable")
 
 
@@ -134,7 +134,7 @@ def _shares(sizes: Mapping[str, int], weights: Mapping[str, float], sampling: Sa
 
 def _order(shares: list[int], steps: int, seed: int) -> NDArray[np.int16]:
     whole, tasks = sum(shares), range(len(shares))
-    behind = [int(number) % whole for number in _generator(seed, "order of tasks", 0).random_raw(len(shares))]
+    behind = [int(number) % whole for number in generator(seed, "order of tasks", 0).random_raw(len(shares))]
     order = np.empty(steps, np.int16)
     for step in range(steps):
         behind = [lag + share for lag, share in zip(behind, shares, strict=True)]
@@ -144,9 +144,10 @@ def _order(shares: list[int], steps: int, seed: int) -> NDArray[np.int16]:
     return order
 
 
-def _generator(seed: int, name: str, epoch: int) -> np.random.Philox:
+def generator(seed: int, name: str, number: int) -> np.random.Philox:
+    """Return random numbers that are a function of the arguments alone, on any machine."""
     words = np.frombuffer(hashlib.sha256(name.encode()).digest()[:16], "<u4").tolist()
-    return np.random.Philox(np.random.SeedSequence([seed, *words, epoch]))
+    return np.random.Philox(np.random.SeedSequence([seed, *words, number]))
 
 
 def _check(sizes: Mapping[str, int], weights: Mapping[str, float], batches: Mapping[str, int]) -> None:

@@ -179,7 +179,7 @@ class JointTraining:
             if better:
                 self.best = {"step": step, "score": result.score}
             log.write(
-                "validation", step, score=result.score, errors=dict(result.errors), persistence=dict(result.persistence)
+                "validation", step, score=result.score, errors=dict(result.errors), persistence=dict(result.reference)
             )
             log.write("experts", step, tasks=dict(result.experts))
             self.progress.validation(step, result, better=better)

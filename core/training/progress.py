@@ -14,11 +14,15 @@ from unistd.core.training.validation import Validation
 
 
 class Progress:
-    """Shows the step, the losses of the tasks and every validation on ``console``, which is where talk goes."""
+    """Shows the step, the losses of the tasks and every validation on ``console``, which is where talk goes.
 
-    def __init__(self, console: Console, steps: int, first: int = 0) -> None:
+    ``reference`` is what validation errors are divided by.
+    """
+
+    def __init__(self, console: Console, steps: int, first: int = 0, reference: str = "persistence") -> None:
         self.console = console
         self.steps = steps
+        self.reference = reference
         columns = (
             TextColumn("training"),
             BarColumn(),
@@ -50,13 +54,13 @@ class Progress:
         self._losses.update(losses)
 
     def validation(self, step: int, result: Validation, *, better: bool) -> None:
-        """Print a line with the validation error ÷ persistence of every task."""
+        """Print a line with the validation error ÷ reference of every task."""
         ratios = "  ".join(
-            f"{task} {error / (result.persistence[task] or 1):.3f}" for task, error in result.errors.items()
+            f"{task} {error / (result.reference[task] or 1):.3f}" for task, error in result.errors.items()
         )
         mark = " (best)" if better else ""
         self.console.print(
-            f"step {step}/{self.steps}: validation error ÷ persistence {result.score:.3f}{mark}", highlight=False
+            f"step {step}/{self.steps}: validation error ÷ {self.reference} {result.score:.3f}{mark}", highlight=False
         )
         self.console.print(f"  {ratios}", highlight=False, style="dim")
 

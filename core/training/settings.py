@@ -17,8 +17,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
-def _with_kind(default: str) -> Callable[[Any], Any]:
-    """Options without a ``kind`` are those of the default one."""
+def with_kind(default: str) -> Callable[[Any], Any]:
+    """Return a validator: options without a ``kind`` are those of the default one."""
 
     def fill(value: Any) -> Any:
         return {"kind": default, **value} if isinstance(value, dict) else value
@@ -47,7 +47,7 @@ class Temperature(Settings):
 
 
 Sampling = Annotated[
-    Proportional | Uniform | Temperature, Field(discriminator="kind"), BeforeValidator(_with_kind("proportional"))
+    Proportional | Uniform | Temperature, Field(discriminator="kind"), BeforeValidator(with_kind("proportional"))
 ]
 
 
@@ -83,7 +83,7 @@ class Constant(Settings):
     """Steps of linear warm-up."""
 
 
-Schedule = Annotated[Cosine | Constant, Field(discriminator="kind"), BeforeValidator(_with_kind("cosine"))]
+Schedule = Annotated[Cosine | Constant, Field(discriminator="kind"), BeforeValidator(with_kind("cosine"))]
 
 
 class CheckpointSettings(Settings):

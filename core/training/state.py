@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 
 from unistd.core.errors import CheckpointError
@@ -33,12 +33,19 @@ def learned_tensors(forecaster: Forecaster) -> dict[str, Tensor]:
 
 def gather(step: int, forecaster: Forecaster, optimizer: AdamW, state: Mapping[str, Any]) -> Checkpoint:
     """Collect the state after ``step`` steps."""
+    return snapshot(step, forecaster, learned_tensors(forecaster), optimizer, state)
+
+
+def snapshot(
+    step: int, module: nn.Module, model: Mapping[str, Tensor], optimizer: AdamW, state: Mapping[str, Any]
+) -> Checkpoint:
+    """Collect the tensors ``model`` of ``module``, those of its optimiser, and the state of random numbers."""
     random = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         random["cuda"] = torch.cuda.get_rng_state()
     tensors = {
-        "model": learned_tensors(forecaster),
-        "optimizer": optimizer_state(optimizer, forecaster),
+        "model": model,
+        "optimizer": optimizer_state(optimizer, module),
         "random": random,
     }
     return Checkpoint(step=step, tensors=tensors, state=state)
@@ -51,7 +58,15 @@ def restore_model(checkpoint: Checkpoint, forecaster: Forecaster) -> None:
         CheckpointError: A tensor is missing, superfluous or of another shape.
     """
     adopt_ranks(forecaster, checkpoint.tensors["model"], fixed=checkpoint.state["ranks_fixed"])
-    own, stored = learned_tensors(forecaster), checkpoint.tensors["model"]
+    copy_strictly(checkpoint.tensors["model"], learned_tensors(forecaster))
+
+
+def copy_strictly(stored: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    """Copy ``stored`` into the tensors ``own`` of the same names.
+
+    Raises:
+        CheckpointError: A tensor is missing, superfluous or of another shape.
+    """
     missing, extra = sorted(set(own) - set(stored)), sorted(set(stored) - set(own))
     resized = sorted(name for name in set(own) & set(stored) if own[name].shape != stored[name].shape)
     for problem, names in (("lacks", missing), ("has no place for", extra), ("has another shape of", resized)):
@@ -66,9 +81,9 @@ def restore_model(checkpoint: Checkpoint, forecaster: Forecaster) -> None:
             tensor.copy_(stored[name])
 
 
-def restore_progress(checkpoint: Checkpoint, forecaster: Forecaster, optimizer: AdamW) -> None:
+def restore_progress(checkpoint: Checkpoint, module: nn.Module, optimizer: AdamW) -> None:
     """Put the states of the optimiser, made for a restored model, and of random numbers back."""
-    load_optimizer_state(optimizer, forecaster, checkpoint.tensors["optimizer"])
+    load_optimizer_state(optimizer, module, checkpoint.tensors["optimizer"])
     torch.set_rng_state(checkpoint.tensors["random"]["cpu"])
     if torch.cuda.is_available() and "cuda" in checkpoint.tensors["random"]:
         torch.cuda.set_rng_state(checkpoint.tensors["random"]["cuda"])

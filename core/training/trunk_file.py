@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes, save as to_bytes
@@ -23,15 +24,18 @@ def trunk_digest(parameters: Mapping[str, nn.Parameter]) -> str:
     return digest.hexdigest()
 
 
-def save_trunk(path: Path, parameters: Mapping[str, nn.Parameter]) -> None:
-    """Write the trunk's weights in one step.
+def save_trunk(
+    path: Path, parameters: Mapping[str, nn.Parameter], metadata: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Write the trunk's weights in one step, with what is to be known of them.
 
     Raises:
         CheckpointError: They cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, to_bytes({name: p.detach().cpu().contiguous() for name, p in parameters.items()}))
+        tensors = {name: p.detach().cpu().contiguous() for name, p in parameters.items()}
+        replace_file(path, to_bytes(tensors, dict(metadata)))
     except OSError as error:
         raise CheckpointError(f"the trunk could not be written: {error.strerror or error}", where=str(path)) from error
 

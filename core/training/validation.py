@@ -21,18 +21,18 @@ from unistd.core.training.expert_use import ExpertUse, Use
 
 @dataclass(frozen=True)
 class Validation:
-    """Normalised mean squared error of each task and of persistence, and how each task used the experts; ``score`` is
-    the mean ratio of the errors, lower is better.
+    """Normalised mean squared error of each task and of its reference, persistence, and how each task used the experts;
+    ``score`` is the mean ratio of the errors, lower is better.
     """
 
     errors: Mapping[str, float]
-    persistence: Mapping[str, float]
+    reference: Mapping[str, float]
     experts: Mapping[str, Mapping[str, Use]] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
-        """Return the mean over tasks of error ÷ persistence; a task that never changes counts its plain error."""
-        ratios = [error / (self.persistence[task] or 1.0) for task, error in self.errors.items()]
+        """Return the mean over tasks of error ÷ reference; a task whose reference is 0 counts its plain error."""
+        ratios = [error / (self.reference[task] or 1.0) for task, error in self.errors.items()]
         return sum(ratios) / len(ratios)
 
 

@@ -17,9 +17,9 @@ class _ViTConfig(Config):
     depth: Count | None = None
     """Number of blocks; pre-trained weights are cut to their first blocks. The variant's own by default."""
     width: Count | None = None
-    """Token features D, only with ``pretrained: false``. The variant's own by default."""
+    """Token features D, only with ``pretrained: false`` or a file made with it. The variant's own by default."""
     heads: Count | None = None
-    """Attention heads, only with ``pretrained: false``. The variant's own by default."""
+    """Attention heads, only with ``pretrained: false`` or a file made with it. The variant's own by default."""
     seed: int = 0
     """Draws the random weights of ``pretrained: false``."""
     pretrained: bool | str = True

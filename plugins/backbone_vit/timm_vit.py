@@ -39,8 +39,8 @@ def timm_vit(
         pretrained: ``True`` for timm's default tag, a tag, a file, or ``False``.
         freeze: Whether nothing of the trunk learns.
         depth: Number of blocks; cuts pre-trained weights to their first blocks.
-        width: Token features D; only without pre-trained weights.
-        heads: Attention heads; only without pre-trained weights.
+        width: Token features D; only without weights, or as a file was pre-trained with.
+        heads: Attention heads; only without weights, or as a file was pre-trained with.
         seed: Draws the random weights; the global random state is left alone.
 
     Raises:

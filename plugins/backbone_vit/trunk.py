@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import ClassVar, cast
 
 from torch import Tensor, nn
 
@@ -71,6 +71,8 @@ class Trunk(Backbone):
         norm_pre: Before the first block, where pre-training had one (CLIP).
         norm: After the last block, where pre-training normalised every token.
     """
+
+    takes_any_tokens: ClassVar[bool] = True
 
     def __init__(self, blocks: Iterable[TrunkBlock], *, width: int, norm_pre: nn.Module, norm: nn.Module) -> None:
         super().__init__()

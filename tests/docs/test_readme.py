@@ -71,7 +71,7 @@ def test_options_shown_are_options_of_the_command(command):
     assert [option for option in asked if option not in help_text] == []
 
 
-@pytest.mark.parametrize("name", ["quickstart", "real"])
+@pytest.mark.parametrize("name", ["quickstart", "real", "pretrain"])
 def test_examples_validate(name):
     assert main(["validate", str(ROOT / "examples" / f"{name}.yaml")]) == 0
 

@@ -4,6 +4,7 @@ from pydantic import Field
 from unistd.registry.component import Component, Config
 from unistd.registry.holder import holder
 from unistd.registry.registry import Registry
+from unistd.registry.run_spec import RunSpec
 
 
 class Layer(Config):
@@ -53,15 +54,17 @@ def test_the_model_behind_a_place(stacked, keys, label, names):
         "tasks": {"rain": {"kind": "rain", "head": "conv", "metrics": [{"kind": "mae"}]}},
         "training": {"sampling": {"kind": "temperature"}, "schedule": {"kind": "cosine"}},
     }
-    found = holder(keys, data, stacked)
+    found = holder(keys, data, stacked, RunSpec)
     assert (found.label, found.keys()) == (label, names)
 
 
 @pytest.mark.parametrize("keys", [("model", "adapter"), ("nothing",), ("tasks", "rain", "absent", "deep")])
 def test_a_place_no_one_knows_has_no_model(stacked, keys):
-    assert holder(keys, {"model": {"adapter": {"kind": "unknown"}}, "tasks": {"rain": "rain"}}, stacked) is None
+    assert (
+        holder(keys, {"model": {"adapter": {"kind": "unknown"}}, "tasks": {"rain": "rain"}}, stacked, RunSpec) is None
+    )
 
 
 def test_a_key_is_described_by_its_documentation(stacked):
-    found = holder(("model", "backbone"), {"model": {"backbone": "stack"}}, stacked)
+    found = holder(("model", "backbone"), {"model": {"backbone": "stack"}}, stacked, RunSpec)
     assert (found.describe("layers"), found.describe("absent")) == ("Any number.", "")

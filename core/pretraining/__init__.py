@@ -1,0 +1,1 @@
+"""Pre-training of a trunk on still frames (method §1)."""
