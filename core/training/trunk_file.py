@@ -35,7 +35,7 @@ def save_trunk(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: p.detach().cpu().contiguous() for name, p in parameters.items()}
-        replace_file(path, to_bytes(tensors, dict(metadata)))
+        replace_file(path, to_bytes(tensors, dict(metadata) or None))  # an empty one beside no tensors is unreadable
     except OSError as error:
         raise CheckpointError(f"the trunk could not be written: {error.strerror or error}", where=str(path)) from error
 
