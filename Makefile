@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One thread a test process: two test processes share two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist loadfile
 
-.PHONY: help install quickstart real test test-slow check bench lint types imports wheel format clean
+.PHONY: help install quickstart real test test-slow check bench bench-scale lint types imports wheel format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ check: lint types imports wheel ## everything about the code that needs no run
 bench: install ## what the experts cost, beside PEFT; rewrites benchmarks/results/adapter.json (about 6 minutes)
 	$(BIN)/python -m pip install --quiet peft
 	$(BIN)/python benchmarks/adapter.py --json benchmarks/results/adapter.json
+
+bench-scale: install ## how a run grows with tasks, experts, tokens; rewrites benchmarks/results/scale.json (about 6 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scale.py --json benchmarks/results/scale.json
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
+from distributed import Client
 
 from unistd.core.data.prepare import prepare
 from unistd.core.data.store import Store
@@ -106,6 +107,17 @@ def test_lazy_frames_of_many_shards_give_the_same_store_as_frames_in_memory(tiny
     np.testing.assert_array_equal(lazy_store.read(0, 300), np.concatenate([s.frames for s in sequences]))
     np.testing.assert_allclose(lazy_store.scale, sequences[0].frames.astype(float).std((0, 2, 3)), rtol=1e-6)
     assert progress == [(20 * i, 300) for i in range(1, 16)]
+
+
+def test_a_dask_cluster_writes_the_same_store(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("unistd.core.data.shards._SHARD", 1)
+    alone = prepare(tiny(tiny.three()), tmp_path / "alone.zarr")
+    with Client(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as client:
+        together = prepare(tiny(tiny.three()), tmp_path / "together.zarr")
+        done = client.run(lambda dask_worker: dask_worker.state.executed_count)
+    assert together.digest == alone.digest
+    np.testing.assert_array_equal(together.read(0, 60), alone.read(0, 60))
+    assert sum(done.values()) > 0
 
 
 def test_frames_in_memory_are_written_before_all_are_there(tiny, tmp_path, monkeypatch):
