@@ -12,30 +12,40 @@ from unistd.core.errors import CheckpointError, ModelError
 from unistd.core.ranked import ranked_adapters
 from unistd.core.training.settings import AdamW
 
+TRUNK = "backbone."
+"""Part of the names of all parameters in the trunk of a model, adapters and temporal modules among them."""
+
 
 def build_optimizer(module: nn.Module, settings: AdamW, rank_lr: float = 0.0) -> TorchAdamW:
     """Make AdamW over every parameter of ``module`` that learns; vectors (biases, norms) are not decayed.
 
     Args:
         module: What is trained.
-        settings: Learning rate, kept as each group's ``initial_lr``, decay and betas.
+        settings: Learning rates, kept as each group's ``initial_lr``, decay and betas.
         rank_lr: Learning rate of experts' ranks, which are in units of their own; they are the last group.
 
     Raises:
-        ModelError: Nothing learns.
+        ModelError: Nothing learns, or nothing in the trunk although it has a learning rate of its own.
     """
     ranks = {id(adapter.rank) for _, adapter in ranked_adapters(module)}
-    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    learning = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
     if not learning:
         raise ModelError(
             "no parameter of the model learns", help="freeze: false, an adapter, or a head with parameters"
         )
-    vectors = [p for p in learning if p.ndim <= 1]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in learning if p.ndim > 1], "weight_decay": settings.decay},
-        {"params": [p for p in vectors if id(p) not in ranks], "weight_decay": 0.0},
-        {"params": [p for p in vectors if id(p) in ranks], "weight_decay": 0.0, "lr": rank_lr},
-    ]
+    if settings.trunk != 1 and not any(TRUNK in name for name, _ in learning):
+        raise ModelError(
+            f"'trunk: {settings.trunk}' of the optimiser has no effect: nothing in the trunk learns",
+            help="leave it out, or choose an adapter",
+        )
+    groups: list[dict[str, Any]] = []
+    for lr, inside in ((settings.lr, False), (settings.lr * settings.trunk, True)):
+        own = [p for name, p in learning if (TRUNK in name) is inside and id(p) not in ranks]
+        groups += [
+            {"params": [p for p in own if p.ndim > 1], "weight_decay": settings.decay, "lr": lr},
+            {"params": [p for p in own if p.ndim <= 1], "weight_decay": 0.0, "lr": lr},
+        ]
+    groups.append({"params": [p for _, p in learning if id(p) in ranks], "weight_decay": 0.0, "lr": rank_lr})
     used = [group for group in groups if group["params"]]
     optimizer = TorchAdamW(used, lr=settings.lr, betas=settings.betas, fused=True)
     for group in optimizer.param_groups:

@@ -57,6 +57,8 @@ class AdamW(Settings):
     kind: Literal["adamw"] = "adamw"
     lr: Positive = 0.003
     """Learning rate at the top of the schedule."""
+    trunk: Positive = 1.0
+    """Learning rate of what learns in the trunk ÷ ``lr``: adapters, routers, temporal modules, a trunk not frozen."""
     decay: Annotated[float, Field(ge=0)] = 0.05
     """Weight decay."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, cast
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -94,12 +94,22 @@ class ConvHead(TaskHead):
         coarse = rearrange(tokens, "b (h w) c -> b c h w", h=h, w=w)
         coarse = coarse + self.local(coarse)
         fine = self.rise(rearrange(coarse, "b (t c) h w -> (b t) c h w", t=self.future))
-        skip = repeat(last_early, "b c h w -> (b t) c h w", t=self.future)
-        pixels = functional.pixel_shuffle(self.read_out(self.join(torch.cat([fine, skip], dim=1))), self.subpixels)
+        pixels = functional.pixel_shuffle(self.read_out(self._join(fine, last_early)), self.subpixels)
         frames = rearrange(pixels, "(b t) c h w -> b t c h w", t=self.future)[..., : last.shape[-2], : last.shape[-1]]
         if self.scaled:
             frames = frames * unit
         return frames + last[:, None] if self.relative else frames
+
+    def _join(self, fine: Tensor, early: Tensor) -> Tensor:
+        """Convolve ``fine`` (B·T', c, h, w) and, beside it, ``early`` (B, c, h, w), which all leads share: once."""
+        convolution, norm, activation = self.join
+        weight = cast(Tensor, convolution.weight)
+        width = fine.shape[1]
+        once = functional.conv2d(early, weight[:, width:], padding=1)
+        each = functional.conv2d(fine, weight[:, :width], cast(Tensor, convolution.bias), padding=1)
+        both = rearrange(each, "(b t) c h w -> b t c h w", t=self.future) + once[:, None]
+        joined: Tensor = activation(norm(rearrange(both, "b t c h w -> (b t) c h w")))
+        return joined
 
 
 def _recent_change(x: Tensor) -> Tensor:

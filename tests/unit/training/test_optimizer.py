@@ -45,6 +45,20 @@ def test_vectors_are_not_decayed():
     ]
 
 
+def test_what_learns_in_the_trunk_has_its_own_rate():
+    module = nn.ModuleDict({"backbone": nn.Linear(2, 2), "heads": nn.Linear(2, 3)})
+    optimizer = build_optimizer(module, AdamW(lr=0.1, trunk=0.5))
+    rates = {tuple(p.shape): group["initial_lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert rates == {(2, 2): 0.05, (2,): 0.05, (3, 2): 0.1, (3,): 0.1}
+
+
+def test_a_rate_for_a_trunk_that_does_not_learn_is_an_error():
+    module = nn.ModuleDict({"backbone": nn.Linear(2, 2), "heads": nn.Linear(2, 3)})
+    module["backbone"].requires_grad_(requires_grad=False)
+    with pytest.raises(ModelError, match=r"'trunk: 0.5' of the optimiser has no effect"):
+        build_optimizer(module, AdamW(trunk=0.5))
+
+
 def test_a_tensor_of_nobody_is_refused():
     module, optimizer = trained()
     with pytest.raises(CheckpointError, match=r"'exp_avg/gone.weight' belongs to no parameter that learns"):
