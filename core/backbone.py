@@ -31,4 +31,6 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def blocks(self) -> Sequence[nn.Module]:
-        """List the blocks in order; each has a submodule ``temporal``, called on (B, N, D) after its self-attention."""
+        """List the blocks in order; each has a submodule ``temporal``, called on (B, N, D) and the grid after its
+        self-attention, a ``NoTemporal`` until one is placed.
+        """

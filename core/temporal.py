@@ -16,12 +16,28 @@ class TemporalModule(nn.Module, ABC):
     """
 
     @abstractmethod
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return tokens (B, N, D)."""
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Return tokens (B, N, D), which lie row by row on ``grid`` (h, w)."""
 
     @abstractmethod
     def sites(self) -> Sequence[Site]:
         """List the linear maps inside that take an adapter, as ``Backbone.sites`` does; may be empty."""
+
+
+class NoTemporal(TemporalModule):
+    """Leaves the tokens as they are; what a block has until another module is placed in it."""
+
+    def __init__(self, width: int = 0) -> None:
+        super().__init__()
+        del width
+
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:  # noqa: ARG002
+        """Return tokens (B, N, D)."""
+        return tokens
+
+    def sites(self) -> Sequence[Site]:
+        """List nothing."""
+        return []
 
 
 TemporalFactory = Callable[[int], TemporalModule]

@@ -15,6 +15,7 @@ from torch.nn import functional
 from unistd.core.adapter import Site
 from unistd.core.backbone import Backbone
 from unistd.core.errors import ModelError
+from unistd.core.temporal import NoTemporal, TemporalModule
 
 Norm = Literal["batch", "group"]
 Grid = tuple[int, int]
@@ -109,7 +110,7 @@ class GatedBlock(nn.Module):
         self.norm1 = _norm(norm, width)
         self.attn = GatedAttention(width, dilated)
         self.ls1 = nn.Parameter(torch.full((width,), FIRST_SCALE))
-        self.temporal: nn.Module = nn.Identity()
+        self.temporal: TemporalModule = NoTemporal()
         self.norm2 = _norm(norm, width)
         self.mlp = ConvMlp(width, hidden)
         self.ls2 = nn.Parameter(torch.full((width,), FIRST_SCALE))
@@ -119,7 +120,7 @@ class GatedBlock(nn.Module):
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
         """Map ``tokens`` (B, N, D) on ``grid`` to (B, N, D)."""
         x = tokens + self.drop_path(self.ls1 * self.attn(_on_map(self.norm1, tokens, grid), grid))
-        x = cast(Tensor, self.temporal(x))
+        x = cast(Tensor, self.temporal(x, grid))
         return x + cast(Tensor, self.drop_path(self.ls2 * self.mlp(_on_map(self.norm2, x, grid), grid)))
 
     def sites(self, path: str) -> list[Site]:

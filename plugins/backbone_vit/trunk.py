@@ -11,6 +11,7 @@ from unistd.core.adapter import Site
 from unistd.core.backbone import Backbone
 from unistd.core.errors import ModelError
 from unistd.core.model import freeze
+from unistd.core.temporal import NoTemporal, TemporalModule
 
 
 class TrunkBlock(nn.Module):
@@ -32,15 +33,15 @@ class TrunkBlock(nn.Module):
         self.norm1 = norm1
         self.attn = attn
         self.ls1 = ls1
-        self.temporal: nn.Module = nn.Identity()
+        self.temporal: TemporalModule = NoTemporal()
         self.norm2 = norm2
         self.mlp = mlp
         self.ls2 = ls2
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map ``tokens`` (B, N, D) to (B, N, D)."""
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Map ``tokens`` (B, N, D), row by row on ``grid`` (h, w), to (B, N, D)."""
         x = tokens + self.ls1(self.attn(self.norm1(tokens)))
-        x = cast(Tensor, self.temporal(x))
+        x = cast(Tensor, self.temporal(x, grid))
         return x + cast(Tensor, self.ls2(self.mlp(self.norm2(x))))
 
     def sites(self, path: str) -> list[Site]:
@@ -83,11 +84,11 @@ class Trunk(Backbone):
         self._sites = [site for i, block in enumerate(self.blocks()) for site in block.sites(f"layers.{i}")]
         self._frozen: list[nn.Module] = []
 
-    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:  # noqa: ARG002
-        """Map ``tokens`` (B, N, D) to (B, N, D); attention is global, so the grid does not matter."""
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Map ``tokens`` (B, N, D) to (B, N, D); attention is global, so only a temporal module looks at the grid."""
         x = self.norm_pre(tokens)
         for block in self.layers:
-            x = block(x)
+            x = block(x, grid)
         return cast(Tensor, self.norm(x))
 
     def sites(self) -> Sequence[Site]:

@@ -23,6 +23,8 @@ class ZeroMlpConfig(Config):
     """
     form: Literal["additive", "multiplicative"] = "additive"
     """How u acts on a token x: ``x + 2σ(u) − 1`` or ``x · 2σ(u)``."""
+    local: Annotated[int, Field(ge=0)] = 0
+    """Side of a zero-initialised depth-wise convolution over the grid of tokens, odd; 0 for none, as in the paper."""
 
 
 class NoneConfig(Config):
@@ -44,7 +46,7 @@ def unistd_components() -> list[Component]:
             kind="temporal",
             name="none",
             config=NoneConfig,
-            target="unistd.plugins.temporal_zero_mlp.zero_mlp:NoTemporal",
+            target="unistd.core.temporal:NoTemporal",
             summary="No temporal module",
         ),
     ]

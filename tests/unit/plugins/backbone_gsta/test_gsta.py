@@ -83,7 +83,7 @@ def test_first_weights_have_the_published_spread_and_branches_start_small():
 
 def test_temporal_module_is_called_between_the_branches_and_takes_effect():
     class Doubled(nn.Module):
-        def forward(self, x):
+        def forward(self, x, grid):
             seen.append(x)
             return 2 * x
 

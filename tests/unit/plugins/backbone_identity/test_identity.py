@@ -9,13 +9,14 @@ import torch
 
 from unistd.core.errors import UsageError
 from unistd.core.model import UnifiedModel
+from unistd.core.temporal import NoTemporal
 from unistd.plugins.adapter_ra_moe.family import full, lora, moe_lora, none, ra_moe
 from unistd.plugins.backbone_gsta.gsta import Gsta
 from unistd.plugins.backbone_identity import unistd_components
 from unistd.plugins.backbone_identity.identity import Identity
 from unistd.plugins.head_conv.conv_head import ConvHead
 from unistd.plugins.router_softmax.softmax import SoftmaxRouter
-from unistd.plugins.temporal_zero_mlp.zero_mlp import NoTemporal, ZeroMlp
+from unistd.plugins.temporal_zero_mlp.zero_mlp import ZeroMlp
 
 
 def model(adapter=None, temporal=None, trunk=None):

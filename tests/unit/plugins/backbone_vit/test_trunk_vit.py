@@ -163,7 +163,7 @@ def test_temporal_module_is_called_between_attention_and_mlp():
     seen = []
     block.temporal.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     x = tokens()
-    block(x)
+    block(x, (1, x.shape[1]))
     torch.testing.assert_close(seen[0], x + block.attn(block.norm1(x)), rtol=0, atol=0)
 
 
