@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from unistd.core.machine import device_name
+
 PACKAGES = ("unistd", "torch", "timm", "peft", "numpy")
 
 
@@ -51,24 +53,16 @@ def record(rows: list[dict[str, Any]], path: Path | None, **about: Any) -> None:
     """Write ``rows`` with machine, versions and command to ``path``, or nowhere."""
     if path is None:
         return
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
     whole = {
         "command": " ".join(["python", *sys.argv]),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        "machine": {"device": device, "threads": torch.get_num_threads(), "python": platform.python_version()},
+        "machine": {"device": device_name(), "threads": torch.get_num_threads(), "python": platform.python_version()},
         "versions": {name: _version(name) for name in PACKAGES},
         **about,
         "rows": rows,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(whole, indent=1) + "\n")
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{named[0] if named else platform.processor()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _version(name: str) -> str | None:

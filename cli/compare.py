@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from itertools import islice
+import shlex
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -14,7 +13,8 @@ from rich.console import Console
 
 from unistd.cli.conversion import showing_conversion
 from unistd.cli.options import SpecPath, overrides
-from unistd.cli.trial import read_outcome, run_trial
+from unistd.cli.trial import read_outcome
+from unistd.cli.trials import run_trials
 from unistd.core.comparison.outcome import Outcome
 from unistd.core.comparison.summary import Summary, summarise
 from unistd.core.comparison.tables import costs_table, errors_table, markdown, summary_json
@@ -22,10 +22,12 @@ from unistd.core.data.schedule import JointSchedule
 from unistd.core.data.store import Store
 from unistd.core.errors import UnistdError
 from unistd.core.figures.comparison import comparison_png
+from unistd.core.machine import device_name
 from unistd.core.task import SPLITS, Split
 from unistd.core.training.run_folder import RunFolder
 from unistd.registry.compose import compose_schedule, compose_tasks, open_stores, open_windows
 from unistd.registry.joint_run import check_same_stores
+from unistd.registry.packages import package_versions
 from unistd.registry.registry import Registry
 from unistd.registry.run_spec import RunSpec
 from unistd.registry.same_spec import same_spec
@@ -72,7 +74,7 @@ def compare(
     planned = trials(chosen, schedules, seeds, single, out / "runs")
     open_ones = [trial for trial in planned if not _finished(trial, stores[trial.variant], split)]
     _show_plan(console, planned, open_ones, schedules, chosen)
-    failures = list(_run(open_ones, split, jobs, console))
+    failures = list(run_trials(open_ones, split, jobs, console))
     outcomes = [found for trial in planned if (found := read_outcome(trial.spec.output, split))]
     if outcomes:
         _write(summarise(outcomes, _control(chosen)), outcomes, split, out, console)
@@ -127,47 +129,14 @@ def _show_plan(
         )
 
 
-def _run(open_ones: Sequence[Trial], split: Split, jobs: int, console: Console) -> Iterator[str]:
-    """Train the trials, each in a fresh process so that none sees another's memory; give what went wrong."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["unistd.cli.trial"])
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    to_do, running, done = iter(open_ones), dict[Future[str], Trial](), 0
-    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
-        try:
-            while True:
-                for trial in islice(to_do, jobs - len(running)):  # no more than run: what waits could not be called off
-                    about = {"variant": trial.variant, "seed": trial.seed, "alone": trial.alone}
-                    running[pool.submit(run_trial, about, trial.spec.dump(), split, threads)] = trial
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    done += 1
-                    if wrong := _told(future, running.pop(future), f"{done}/{len(open_ones)}", split, console):
-                        yield wrong
-        except KeyboardInterrupt:
-            console.print("stopping once what runs is saved; the same command goes on with it", highlight=False)
-            raise
-
-
-def _told(future: Future[str], trial: Trial, count: str, split: Split, console: Console) -> str:
-    """Print how a trial ended and return what went wrong with it."""
-    try:
-        wrong = future.result()
-    except Exception as error:  # the process died, of lack of memory for one
-        wrong = f"{type(error).__name__}: {error}"
-    outcome = None if wrong else read_outcome(trial.spec.output, split)
-    if outcome is None:
-        console.print(f"[{count}] {trial.name}: failed: {wrong}", highlight=False, markup=False, style="bold red")
-        return f"{trial.name}: {wrong}"
-    mean = sum(outcome.errors.values()) / len(outcome.errors)
-    told = f"[{count}] {trial.name}: {split} error ÷ persistence {mean:.3f}, {outcome.seconds:.0f} s"
-    console.print(told, highlight=False, markup=False)
-    return ""
-
-
 def _write(summary: Summary, outcomes: list[Outcome], split: Split, out: Path, console: Console) -> None:
-    RunFolder(out).write_json("comparison.json", summary_json(summary, outcomes, split))
+    made = {
+        "command": shlex.join(["unistd", *sys.argv[1:]]),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        "device": device_name(),
+        "packages": package_versions(),
+    }
+    RunFolder(out).write_json("comparison.json", made | summary_json(summary, outcomes, split))
     (out / "comparison.md").write_text(markdown(summary, split), encoding="utf-8")
     comparison_png(out / "comparison.png", summary, split)
     shown = Console()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -9,11 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from unistd.cli.main import main
 
+COMMAND = [sys.executable, "-P", "-c", "import sys; from unistd.cli.main import main; sys.exit(main())", "compare"]
 VARIANTS = """\
 ra-moe: {}
 frozen: {model.adapter: {kind: none}, model.temporal: {kind: none}}
@@ -89,9 +92,8 @@ def test_a_run_that_fails_is_told_and_the_others_are_kept_and_validation_leaves_
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_what_runs_is_saved_and_stopped_when_the_comparison_is(compared, spec, tmp_path, number):
     arguments = [str(spec), "--out", str(tmp_path / "out"), "-o", "training.steps=100000"]
-    command = [sys.executable, "-P", "-c", "import sys; from unistd.cli.main import main; sys.exit(main())", "compare"]
     run = tmp_path / "out" / "runs" / "tiny" / "seed-1"
-    with subprocess.Popen([*command, *arguments], start_new_session=True) as process:
+    with subprocess.Popen([*COMMAND, *arguments], start_new_session=True) as process:
         _until(lambda: '"step": 2' in (run / "log.jsonl").read_text() if (run / "log.jsonl").exists() else False)
         if number == signal.SIGINT:  # as a terminal does, to all of them
             os.killpg(process.pid, number)
@@ -99,6 +101,35 @@ def test_what_runs_is_saved_and_stopped_when_the_comparison_is(compared, spec, t
             process.send_signal(number)
         process.wait(timeout=120)
         _until(lambda: (run / "checkpoints" / "last").exists() and not _trained_in(run))
+
+
+@pytest.mark.slow
+def test_a_run_whose_process_dies_is_told_and_the_next_one_is_trained(compared, spec, tmp_path):
+    (tmp_path / "variants.yaml").write_text("long: {training.steps: 100000}\nlonger: {training.steps: 100000}\n")
+    arguments = [str(spec), "--variants", str(tmp_path / "variants.yaml"), "--out", str(tmp_path / "out")]
+    runs = {name: tmp_path / "out" / "runs" / name / "seed-1" for name in ("long", "longer")}
+    with subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True) as process:
+        for run in runs.values():
+            _until(
+                lambda run=run: '"step": 2' in (run / "log.jsonl").read_text() if (run / "log.jsonl").exists() else 0
+            )
+            os.kill(_grandchild(process.pid), signal.SIGKILL)
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert process.returncode == 1
+    assert said.count("its process ended with code -9, perhaps for lack of memory") == 3  # twice told, once summed up
+    assert "2 of 2 runs failed" in said
+
+
+def _grandchild(pid: int) -> int:
+    """Return the process that trains: a child of the server of processes, which is a child of ``pid``."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            name, _, rest = stat.read_text().rpartition(")")
+            parents[int(name.split()[0])] = int(rest.split()[1])
+    (found,) = [child for child, parent in parents.items() if parents.get(parent) == pid]
+    return found
 
 
 def _until(done, seconds=120):
