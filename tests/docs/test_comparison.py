@@ -1,0 +1,31 @@
+"""What the pages say of the comparison is what its record says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from unistd.core.comparison.outcome import Outcome
+from unistd.core.comparison.summary import MEAN, Summary, summarise
+from unistd.core.comparison.tables import markdown
+
+ROOT = Path(__file__).parents[2]
+
+
+def recorded() -> Summary:
+    record = json.loads((ROOT / "benchmarks" / "results" / "joint.json").read_text())
+    return summarise([Outcome(**run) for run in record["runs"]], record["heads_only"])
+
+
+def test_the_tables_of_the_page_are_those_of_the_record():
+    page = (ROOT / "docs" / "comparison.md").read_text().splitlines()
+    rows = [line for line in markdown(recorded(), "test").splitlines() if line.startswith("| ")]
+    assert len(rows) > 12
+    assert [row for row in rows if row not in page] == []
+
+
+def test_the_means_of_the_readme_are_those_of_the_record():
+    readme = (ROOT / "README.md").read_text()
+    for row in recorded().rows:
+        value = row.errors[MEAN]
+        assert f"{value.mean:.3f} ±{value.spread:.3f}" in readme, row.name
