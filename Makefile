@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml hatch_build.py
 quickstart: install ## train one model on four generated tasks (2 to 3 minutes on two cores)
 	$(BIN)/unistd train examples/quickstart.yaml $(if $(wildcard runs/quickstart/spec.json),--resume)
 
-real: install ## train one model on six real data sets (half an hour to an hour on two cores)
+real: install ## train one model on six real data sets (a quarter of an hour on two cores)
 	$(BIN)/unistd train examples/real.yaml $(if $(wildcard runs/real/spec.json),--resume)
 
 test: install ## the tests every change must pass
