@@ -17,7 +17,7 @@ $(VENV)/.installed: pyproject.toml hatch_build.py
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-quickstart: install ## train one model on four generated tasks (2 to 3 minutes on two cores)
+quickstart: install ## train one model on four generated tasks (2 minutes on two cores)
 	$(BIN)/unistd train examples/quickstart.yaml $(if $(wildcard runs/quickstart/spec.json),--resume)
 
 real: install ## train one model on six real data sets (a quarter of an hour on two cores)
