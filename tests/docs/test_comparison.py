@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from unistd.core.comparison.outcome import Outcome
 from unistd.core.comparison.summary import MEAN, Summary, summarise
 from unistd.core.comparison.tables import markdown
+from unistd.registry.registry import Registry
+from unistd.registry.variants import load_variants
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,3 +33,10 @@ def test_the_means_of_the_readme_are_those_of_the_record():
     for row in recorded().rows:
         value = row.errors[MEAN]
         assert f"{value.mean:.3f} ±{value.spread:.3f}" in readme, row.name
+
+
+@pytest.mark.parametrize("name", ["rivals", "ablation"])
+def test_the_variants_shipped_are_specs(name):
+    folder = ROOT / "benchmarks" / "joint"
+    specs = load_variants([folder / "spec.yaml"], Registry.discover(), folder / f"{name}.yaml")
+    assert {"heads-only", "ra-moe"} < specs.keys()
