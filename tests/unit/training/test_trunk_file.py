@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from unistd.core.errors import CheckpointError
@@ -7,8 +8,10 @@ from unistd.core.training.trunk_file import load_trunk, save_trunk, trunk_digest
 
 
 def test_a_trunk_without_parameters_comes_back(tmp_path):
-    save_trunk(tmp_path / "trunk.safetensors", {})
-    load_trunk(tmp_path / "trunk.safetensors", {}, trunk_digest({}))
+    path = tmp_path / "trunk.safetensors"
+    save_trunk(path, {})
+    assert load_file(path) == {}
+    load_trunk(path, {}, trunk_digest({}))
 
 
 def test_weights_come_back_and_others_are_refused(tmp_path):
