@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +41,21 @@ class Cycle:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """A named way to divide a task's data and cut windows from it.
+
+    Attributes:
+        name: ``unistd``, or the benchmark whose numbers it can be set beside: ``openstl``, ``predbench``, …
+        summary: Splits, windows and normalisation, in a sentence.
+        mends: Which fault of other protocols it does not repeat, or which of its own it keeps; empty for none.
+    """
+
+    name: str
+    summary: str
+    mends: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskCard:
     """What a task's frames are, in everything a reader of its numbers has to know.
 
@@ -61,7 +76,12 @@ class TaskCard:
         cycles: Periods of the data, shortest first.
         mirrors: Axes along which a mirrored sequence is as likely as the sequence itself; training windows are mirrored
             at random, so that few events teach no direction. ``diagonal`` swaps y and x, of pixels as high as wide.
+        protocol: Name of the protocol these fields are those of; empty where the task has only one.
+        stride: Frames from the start of one window to that of the next in the training, validation and test split.
+        embargo: Whether the first frames of a split that continues another begin no window; benchmarks that do
+            without are only comparable without.
         source, licence: Where the raw files come from and on what terms.
+        size: How much there is to fetch, in words.
     """
 
     name: str
@@ -78,8 +98,12 @@ class TaskCard:
     fill_value: float | None = None
     cycles: tuple[Cycle, ...] = ()
     mirrors: tuple[Literal["y", "x", "diagonal"], ...] = ()
+    protocol: str = ""
+    stride: tuple[int, int, int] = (1, 1, 1)
+    embargo: bool = True
     source: str = ""
     licence: str = ""
+    size: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +130,13 @@ class FrameSequence:
 
 
 class Task(ABC):
-    """Reads a discipline's raw files, or makes them up, and states the protocol they are used under."""
+    """Reads a discipline's raw files, or makes them up, and states the protocol they are used under.
+
+    Attributes:
+        protocols: The protocols that the task's option ``protocol`` chooses from, the default first; empty for one.
+    """
+
+    protocols: ClassVar[tuple[Protocol, ...]] = ()
 
     @property
     @abstractmethod

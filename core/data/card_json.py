@@ -29,6 +29,7 @@ def card_from_json(fields: dict[str, Any]) -> TaskCard:
             "value_range": None if bounds is None else (bounds[0], bounds[1]),
             "fill_value": None if fill is None else float(fill),
             "mirrors": tuple(fields["mirrors"]),
+            "stride": tuple(fields.get("stride", (1, 1, 1))),  # stores made before it was a field have none
             "cycles": tuple(Cycle(**cycle) for cycle in fields["cycles"]),
         }
     )

@@ -90,12 +90,16 @@ def check_card(card: TaskCard) -> None:
     """See that a card can be followed at all.
 
     Raises:
-        DataError: Its step, value range or scale factor makes no sense.
+        DataError: Its step, stride, value range or scale factor makes no sense.
     """
     count, unit = card.step
     if unit not in _UNITS or count < 1:
         raise DataError(
             f"step '{count} {unit}' of task '{card.name}' is no time step", help="units: " + ", ".join(_UNITS)
+        )
+    if len(card.stride) != len(SPLITS) or min(card.stride) < 1:
+        raise DataError(
+            f"stride '{card.stride}' of task '{card.name}' is not one count of frames, 1 or more, for each split"
         )
     if card.normalization == "range" and card.value_range is None:
         raise DataError(f"task '{card.name}' is normalised by 'range' but its card has no value_range")

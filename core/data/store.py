@@ -20,7 +20,7 @@ _PREPARE = "unistd.core.data.prepare writes one; a spec's task has its folder un
 # What the frames mean depends on these fields of the card and on no other.
 _MEANING = (
     *("name", "version", "channels", "step", "missing", "normalization"),
-    *("value_range", "scale_factor", "add_offset", "fill_value"),
+    *("value_range", "scale_factor", "add_offset", "fill_value", "protocol", "stride", "embargo"),
 )
 
 Coordinate = tuple[NDArray[np.float64], dict[str, Any]]

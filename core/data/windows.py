@@ -18,6 +18,7 @@ from unistd.core.task import SPLITS, Split
 SEQUENCE_END = "sequence end or gap in time"
 SPLIT_END = "end of the split"
 EMBARGO = "embargo after another split"
+STRIDE = "between two starts of the protocol"
 NO_TARGET = "no valid value to forecast"
 
 
@@ -25,7 +26,7 @@ class Windows:
     """All windows of ``past`` + ``future`` frames of one split.
 
     Where a sequence goes on across a split boundary, the first ``past`` + ``future`` frames of the later split are not
-    used, so that no window resembles one of the other split only for lying next to it.
+    used, so that no window resembles one of the other split only for lying next to it; the card can say otherwise.
 
     Attributes:
         starts: (n,) int64, index in the store of each window's first past frame.
@@ -38,14 +39,17 @@ class Windows:
     def __init__(self, store: Store, split: Split, past: int, future: int) -> None:
         self.store, self.split, self.past, self.future = store, split, past, future
         length = past + future
-        self.dropped = dict.fromkeys((SEQUENCE_END, SPLIT_END, EMBARGO, NO_TARGET), 0)
+        self.dropped = dict.fromkeys((SEQUENCE_END, SPLIT_END, EMBARGO, STRIDE, NO_TARGET), 0)
+        stride = store.card.stride[SPLITS.index(split)]
         parts, longest = [np.empty(0, np.int64)], 0
         for run in _runs(store, SPLITS.index(split)):
-            first = run.start + (min(length, run.stop - run.start) if run.continues else 0)
+            held_back = length if run.continues and store.card.embargo else 0
+            first = run.start + min(held_back, run.stop - run.start)
             end = max(first, run.stop - length + 1)
-            parts.append(np.arange(first, end, dtype=np.int64))
+            parts.append(np.arange(first, end, stride, dtype=np.int64))
             longest = max(longest, run.stop - first)
             self.dropped[EMBARGO] += first - run.start
+            self.dropped[STRIDE] += end - first - len(parts[-1])
             self.dropped[SPLIT_END if run.continued else SEQUENCE_END] += run.stop - end
         starts = np.concatenate(parts)
         seen = np.concatenate([[0], np.cumsum(store.valid)])

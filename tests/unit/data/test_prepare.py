@@ -250,6 +250,7 @@ CARDS = [
     ({"step": (1, "week")}, "step '1 week' of task 'tiny' is no time step.*help: units: ms, s, m, h, D, M"),
     ({"normalization": "range"}, "normalised by 'range' but its card has no value_range"),
     ({"value_range": (3.0, 3.0)}, r"value_range '\(3.0, 3.0\)' of task 'tiny' is empty"),
+    ({"stride": (1, 0, 1)}, r"stride '\(1, 0, 1\)' of task 'tiny' is not one count of frames, 1 or more, for each"),
     ({"scale_factor": 0.0}, "scale_factor of task 'tiny' is '0.0'"),
     (
         {"channels": (Channel(name="inflow", unit="1"),)},

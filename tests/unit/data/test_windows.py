@@ -3,7 +3,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from unistd.core.data.prepare import prepare
-from unistd.core.data.windows import EMBARGO, NO_TARGET, SEQUENCE_END, SPLIT_END, Windows
+from unistd.core.data.windows import EMBARGO, NO_TARGET, SEQUENCE_END, SPLIT_END, STRIDE, Windows
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS
 
@@ -17,7 +17,7 @@ def one_record(tiny, split, times=None):
 def test_every_run_of_a_sequence_is_a_window(tiny, tmp_path):
     windows = Windows(prepare(tiny(tiny.three()), tmp_path / "s.zarr"), "val", 3, 2)
     assert windows.starts.tolist() == list(range(20, 36))
-    assert windows.dropped == {SEQUENCE_END: 4, SPLIT_END: 0, EMBARGO: 0, NO_TARGET: 0}
+    assert windows.dropped == {SEQUENCE_END: 4, SPLIT_END: 0, EMBARGO: 0, STRIDE: 0, NO_TARGET: 0}
 
 
 def test_no_window_crosses_a_gap(tiny, tmp_path):
@@ -32,8 +32,18 @@ def test_an_embargo_lies_between_splits_of_one_sequence_and_not_between_sequence
     val, test = Windows(store, "val", 3, 2), Windows(store, "test", 3, 2)
     assert Windows(store, "train", 3, 2).starts.tolist() == list(range(8))
     assert val.starts.tolist() == list(range(17, 23))
-    assert val.dropped == {SEQUENCE_END: 0, SPLIT_END: 4, EMBARGO: 5, NO_TARGET: 0}
+    assert val.dropped == {SEQUENCE_END: 0, SPLIT_END: 4, EMBARGO: 5, STRIDE: 0, NO_TARGET: 0}
     assert test.starts.tolist() == list(range(32, 36))
+
+
+def test_a_protocol_may_stride_and_do_without_the_embargo(tiny, tmp_path):
+    split = ["train"] * 12 + ["val"] * 15 + ["test"] * 13
+    store = prepare(tiny([one_record(tiny, split)], stride=(3, 1, 5), embargo=False), tmp_path / "s.zarr")
+    train, test = Windows(store, "train", 3, 2), Windows(store, "test", 3, 2)
+    assert train.starts.tolist() == [0, 3, 6]
+    assert train.dropped == {SEQUENCE_END: 0, SPLIT_END: 4, EMBARGO: 0, STRIDE: 5, NO_TARGET: 0}
+    assert Windows(store, "val", 3, 2).starts.tolist() == list(range(12, 23))
+    assert test.starts.tolist() == [27, 32]
 
 
 def test_a_window_with_nothing_to_forecast_is_dropped(tiny, tmp_path):
