@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One thread a test process: two test processes share two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist loadfile
 
-.PHONY: help install quickstart real test test-slow check bench bench-scale bench-joint lint types imports wheel format clean
+.PHONY: help install quickstart real test test-slow check bench bench-scale bench-joint docs-metrics lint types imports wheel format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench-joint: install ## one model for all tasks beside its rivals, 3 seeds, and 
 	$(BIN)/unistd compare benchmarks/joint/spec.yaml --variants benchmarks/joint/rivals.yaml --seeds 3 \
 		--single ra-moe --single gsta --jobs 2 --out runs/rivals
 	$(BIN)/unistd compare benchmarks/joint/spec.yaml --variants benchmarks/joint/ablation.yaml --jobs 2 --out runs/ablation
+
+docs-metrics: install ## write docs/metrics.md anew from what the metrics declare
+	$(BIN)/python -P -m unistd.plugins.metrics.page > docs/metrics.md
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check .

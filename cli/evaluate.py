@@ -64,10 +64,11 @@ def _task(run: JointRun, name: str, windows: Windows, batch: int, device: torch.
     references = baselines(windows)
     score = partial(evaluate_windows, windows, metrics=scoring.metrics, views=scoring.views, batch=batch, device=device)
     model = score(lambda past, _: run.forecaster.forecast(name, past))
-    for metric, (value, _) in model.items():
-        if not value.isfinite():
+    for metric, scored in model.items():
+        if not scored.value.isfinite():
             raise ModelError(
-                f"the forecast of task '{name}' gives a '{metric}' of {value.item()}: it is not finite everywhere"
+                f"the forecast of task '{name}' gives a '{metric}' of {scored.value.item()}: "
+                "it is not finite everywhere"
             )
     others = {reference: score(forecast) for reference, forecast in references.forecasts.items()}
     unit = run.tasks[name].unit

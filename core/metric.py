@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 from torchmetrics import Metric as TorchMetric
@@ -15,12 +17,14 @@ class MetricIdentity:
     """What a metric's number means.
 
     Attributes:
-        name: ``mse``, ``psnr``, …
+        name: ``mse``, ``psnr``, …; with what makes it another number among several forms, such as ``mse-frame-sum``.
+            Scores are kept under it.
         unit: ``trips²``, ``dB``, ``1``.
-        better: ``lower`` or ``higher``.
+        better: ``lower``, ``higher``, or ``one`` where both more and less than 1 are worse.
         reduction: What is averaged over what, in words.
         data_range: The L of PSNR and SSIM, in the data's unit; ``None`` where it plays no part.
         window: Such as ``7×7 uniform``; empty where it plays no part.
+        thresholds: From which values on something is an event, in the data's unit; empty where there are none.
     """
 
     name: str
@@ -29,22 +33,35 @@ class MetricIdentity:
     reduction: str
     data_range: float | None = None
     window: str = ""
+    thresholds: tuple[float, ...] = ()
 
 
 class Score(NamedTuple):
-    """A metric's value over everything, a scalar, and per lead time (T')."""
+    """A metric's value over everything, a scalar, and per lead time (T'), NaN at a lead that has none.
+
+    ``parts`` are scalars that ``value`` is made of, by name, such as one for each threshold; most metrics have none.
+    """
 
     value: Tensor
     per_lead: Tensor
+    parts: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Metric(TorchMetric, ABC):
     """A streaming metric over frames in physical units; the same value for any batch size and number of processes.
 
-    Missing pixels are NaN in ``target`` and take no part.
+    Missing pixels are NaN in ``target`` and take no part; a NaN or infinity of ``prediction`` elsewhere makes the value
+    NaN or infinite. It is built with its options and ``leads`` (T'), ``unit`` of the data and ``value_range``, the
+    smallest and largest value in that unit or ``None``, as keywords.
+
+    Attributes:
+        identity: What its number means.
+        divisible: Whether values divided by their channel's deviation can be scored as well, so that a task whose
+            channels differ in unit can have it.
     """
 
     identity: MetricIdentity
+    divisible: ClassVar[bool] = True
 
     @abstractmethod
     def update(self, prediction: Tensor, target: Tensor) -> None:

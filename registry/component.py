@@ -56,7 +56,8 @@ class TaskConfig(Config):
         Choice(kind="mae"),
         Choice(kind="rmse"),
     )
-    """Scores of the forecast; the per-pixel mean squared error ``mse`` is always among them."""
+    """Scores of the forecast; the per-pixel mean squared error ``mse`` is always among them. One metric may be given
+    several times with options that differ."""
     weight: Annotated[float, Field(gt=0)] = 1.0
     """Multiplies the task's share of the training steps."""
     batch: Annotated[int, Field(ge=1)] | None = None
@@ -67,10 +68,10 @@ class TaskConfig(Config):
     @field_validator("metrics")
     @classmethod
     def _unique(cls, metrics: tuple[Choice, ...]) -> tuple[Choice, ...]:
-        names = [choice.kind.rpartition("/")[2] for choice in metrics]
-        for name in names:
-            if names.count(name) > 1:
-                raise PydanticCustomError("twice", "must be different, got '{name}' twice", {"name": name})
+        asked = [(choice.kind.rpartition("/")[2], choice.config) for choice in metrics]
+        for each in asked:
+            if asked.count(each) > 1:
+                raise PydanticCustomError("twice", "must be different, got '{name}' twice", {"name": each[0]})
         return metrics
 
 

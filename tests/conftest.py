@@ -114,7 +114,7 @@ class Options(Config):
 
 @hookimpl
 def unistd_components():
-    return [Component(kind="metric", name="bias", config=Options, target="types:SimpleNamespace", summary="Bias.")]
+    return [Component(kind="metric", name="skill", config=Options, target="types:SimpleNamespace", summary="Skill.")]
 """
 
 
@@ -149,7 +149,7 @@ def installed_plugin(tmp_path, monkeypatch):
 
 @pytest.fixture
 def plugin_source():
-    """The source of a plug-in that declares the metric ``bias``."""
+    """The source of a plug-in that declares the metric ``skill``."""
     return PLUGIN
 
 

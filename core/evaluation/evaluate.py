@@ -77,8 +77,10 @@ def _whole(frames: Tensor) -> Tensor:
 
 
 def _score(metric: Metric) -> Score:
-    value, per_lead = metric.compute()
-    return Score(value, per_lead.reshape(-1))  # torchmetrics makes a scalar of any tensor with one element
+    score = metric.compute()
+    return score._replace(
+        per_lead=score.per_lead.reshape(-1)
+    )  # torchmetrics makes a scalar of any tensor with one element
 
 
 def _batches(windows: Windows, batch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

@@ -45,6 +45,9 @@ def task_record(
 ) -> dict[str, Any]:
     """Return one task's entry of ``metrics.json``; numbers are in the units of the metrics' identities.
 
+    ``parts`` and ``baseline_parts`` have, of metrics whose value is made of parts, each of them by its name, such as
+    ``{"csi": {"16": 0.7, "74": 0.6}}`` by threshold.
+
     Args:
         scores: The model's scores by metric.
         baselines: Each baseline's scores by metric.
@@ -61,6 +64,8 @@ def task_record(
         "baseline_leads": {
             name: {metric: _leads(score) for metric, score in scores.items()} for name, scores in baselines.items()
         },
+        "parts": _parts(scores),
+        "baseline_parts": {name: _parts(scores) for name, scores in baselines.items()},
         "left_out": dict(left_out),
         "unit": unit,
         "windows": windows,
@@ -70,6 +75,14 @@ def task_record(
 
 def _values(scores: Mapping[str, Score]) -> dict[str, float]:
     return {name: float(score.value) for name, score in scores.items()}
+
+
+def _parts(scores: Mapping[str, Score]) -> dict[str, dict[str, float | None]]:
+    return {
+        metric: {name: value if math.isfinite(value := float(part)) else None for name, part in score.parts.items()}
+        for metric, score in scores.items()
+        if score.parts
+    }
 
 
 def _leads(score: Score) -> list[float | None]:
@@ -100,26 +113,33 @@ def results_table(records: Mapping[str, Mapping[str, Any]], split: Split = "test
 
 
 def score_rows(record: Mapping[str, Any], split: Split) -> list[ScoreRow]:
-    """Return the scores of one ``task_record`` entry of ``split``, metric by metric."""
-    return [_score_row(record, metric, split) for metric in record[split]]
+    """Return the scores of one ``task_record`` entry of ``split``, metric by metric, its parts after each."""
+    rows = []
+    for metric, identity in record["metrics"].items():
+        scores = {MODEL: record[split][metric]} | {name: own[metric] for name, own in record["baselines"].items()}
+        rows.append(_score_row(metric, identity, scores))
+        parts = record.get("parts", {}).get(metric, {})  # runs scored before there were parts have none
+        for part in parts if len(parts) > 1 else ():  # a single one is the value itself
+            scores = {MODEL: record["parts"][metric][part]} | {
+                name: own[metric][part] for name, own in record["baseline_parts"].items()
+            }
+            known = {name: math.nan if value is None else value for name, value in scores.items()}
+            rows.append(_score_row(f"{metric}@{part}", identity, known))
+    return rows
 
 
-def _score_row(record: Mapping[str, Any], metric: str, split: Split) -> ScoreRow:
-    identity = record["metrics"][metric]
-    higher = identity["better"] == "higher"
-    scores = {MODEL: record[split][metric]} | {name: each[metric] for name, each in record["baselines"].items()}
+def _score_row(label: str, identity: Mapping[str, Any], scores: Mapping[str, float]) -> ScoreRow:
+    better = identity["better"]
     others = {name: value for name, value in scores.items() if name not in (MODEL, PERSISTENCE)}
-    other = _best(others, higher=higher)
+    other = _best(others, better)
     return ScoreRow(
-        metric,
+        label,
         number(scores[MODEL]),
         number(scores[PERSISTENCE]),
         _against(scores[MODEL], scores[PERSISTENCE], decibel=identity["unit"] == "dB"),
         f"{number(others[other])} {other}" if other else "",
         identity["unit"],
-        {MODEL: "model", PERSISTENCE: "persistence"}.get(winner, "other")
-        if (winner := _best(scores, higher=higher))
-        else "",
+        {MODEL: "model", PERSISTENCE: "persistence"}.get(winner, "other") if (winner := _best(scores, better)) else "",
     )
 
 
@@ -129,17 +149,24 @@ def _cells(row: ScoreRow) -> list[str | Text]:
     return [row.metric, model, persistence, row.compared, other, row.unit]
 
 
-def _best(scores: Mapping[str, float], *, higher: bool) -> str | None:
+def _best(scores: Mapping[str, float], better: str) -> str | None:
     """Return the name of the best of ``scores``; a NaN is never best, and ``None`` means there is none."""
     known = {name: value for name, value in scores.items() if not math.isnan(value)}
-    return (max if higher else min)(known, key=lambda name: known[name]) if known else None
+    return min(known, key=lambda name: _loss(known[name], better)) if known else None
+
+
+def _loss(value: float, better: str) -> float:
+    """Return a number that is smaller the better ``value`` is; twice too much is as bad as half of it."""
+    if better == "one":
+        return abs(math.log(value)) if value > 0 else math.inf
+    return -value if better == "higher" else value
 
 
 def _against(value: float, persistence: float, *, decibel: bool) -> str:
-    """Return how ``value`` stands to that of persistence: a ratio, or a difference in dB."""
+    """Return how ``value`` stands to that of persistence: a ratio, which only a positive one has, or dB between."""
     if decibel:
         return f"{value - persistence:+.2f}"
-    return f"{value / persistence:.3f}" if persistence else "-"
+    return f"{value / persistence:.3f}" if persistence > 0 else "-"
 
 
 def number(value: float) -> str:

@@ -9,52 +9,61 @@ from torch import Tensor
 from torch.nn import functional
 
 from unistd.core.errors import UsageError
-from unistd.core.metric import Metric, MetricIdentity, Score
-from unistd.plugins.metrics.frames import require_frames, require_range, require_scored
+from unistd.core.metric import MetricIdentity
+from unistd.plugins.metrics.frames import clipped, onto_unit, require_frames, require_range, suffixed
+from unistd.plugins.metrics.lead_mean import LeadMean
 
 SIZE = {"uniform": 7, "gaussian": 11}
 
 
-class StructuralSimilarity(Metric):
+class StructuralSimilarity(LeadMean):
     """SSIM of each frame and channel with K1 = .01 and K2 = .03, mean over them (Wang et al. 2004).
 
-    Equal to scikit-image's ``structural_similarity`` with the same ``data_range``: its defaults for ``uniform``, and
+    Equal to scikit-image's ``structural_similarity`` with ``data_range`` = L: its defaults for ``uniform``, and
     ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False`` for ``gaussian``. Only windows that lie wholly
-    inside the frame and touch no missing pixel count. Predictions are not clipped to the range.
+    inside the frame and touch no missing pixel count; torchmetrics also counts mirrored ones across the edge.
 
     Args:
         leads: T'.
         unit: Unit of the data; takes no part.
-        data_range: L, the width of the data's range in its unit.
+        value_range: Smallest and largest value of the data in its unit.
         window: ``uniform`` is 7×7, ``gaussian`` 11×11 with sigma 1.5.
+        span: L in widths of ``value_range``.
+        clip: Whether predictions beyond ``value_range`` count as its ends.
+        scale: ``physical``, or ``range`` for frames with ``value_range`` mapped onto [0, 1].
 
     Raises:
-        UsageError: No ``data_range``; in ``update``, frames smaller than the window.
+        UsageError: No ``value_range``; in ``update``, frames smaller than the window.
     """
 
-    total: Tensor
-    count: Tensor
-    full_state_update = False
-
     def __init__(
-        self, *, leads: int, unit: str, data_range: float | None, window: Literal["uniform", "gaussian"] = "uniform"
+        self,
+        *,
+        leads: int,
+        unit: str,
+        value_range: tuple[float, float] | None,
+        window: Literal["uniform", "gaussian"] = "uniform",
+        span: Literal[1, 2] = 1,
+        clip: bool = False,
+        scale: Literal["physical", "range"] = "physical",
     ) -> None:
-        super().__init__()
         del unit
-        self.leads = leads
-        self.window = window
+        self.value_range = require_range("ssim", value_range)
+        self.window, self.clip, self.scale = window, clip, scale
         self.size = SIZE[window]
-        self.data_range = require_range("ssim", data_range)
-        self.identity = MetricIdentity(
-            name="ssim",
+        width = self.value_range[1] - self.value_range[0] if scale == "physical" else 1.0
+        self.data_range = span * width
+        how = "predictions clipped to the value range" if clip else "unclipped"
+        onto = ", value range mapped onto [0, 1]" if scale == "range" else ""
+        identity = MetricIdentity(
+            name=suffixed("ssim", gaussian=window == "gaussian", l2=span == 2, range=scale == "range", clip=clip),
             unit="1",
             better="higher",
-            reduction="per frame and channel over windows without a missing pixel, unclipped; mean over both",
+            reduction=f"per frame and channel over windows without a missing pixel, {how}{onto}; mean over both",
             data_range=self.data_range,
             window=f"{self.size}×{self.size} {window}",
         )
-        self.add_state("total", torch.zeros(leads, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros(leads, dtype=torch.float64), dist_reduce_fx="sum")
+        super().__init__(leads=leads, identity=identity)
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Take in ``prediction`` and ``target``, both (B, T', C', H, W); NaN targets are missing."""
@@ -67,17 +76,17 @@ class StructuralSimilarity(Metric):
             )
         valid = ~target.isnan()
         broken = (valid & ~prediction.isfinite()).flatten(-2).any(dim=-1)
-        similarity, whole = self._map(prediction.double(), target.double(), valid)
+        x, y = prediction.double(), target.double()
+        if self.clip:
+            x = clipped(x, self.value_range)
+        if self.scale == "range":
+            x, y = onto_unit(x, self.value_range), onto_unit(y, self.value_range)
+        similarity, whole = self._map(x, y, valid)
         windows = whole.sum(dim=(-2, -1))
         mean = torch.where(whole, similarity, 0.0).sum(dim=(-2, -1)) / windows
         scored = broken | (windows > 0)  # a NaN beside missing pixels may lie in no whole window, and still has to show
         self.total += torch.where(scored, mean.masked_fill(broken, torch.nan), 0.0).sum(dim=(0, 2))
         self.count += scored.sum(dim=(0, 2))
-
-    def compute(self) -> Score:
-        """Return the mean over all frames and channels and per lead."""
-        require_scored("ssim", self.count)
-        return Score(self.total.sum() / self.count.sum(), self.total / self.count)
 
     def _map(self, prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Return the SSIM of each window (B, T', C', H-s+1, W-s+1) and whether it is free of missing pixels."""

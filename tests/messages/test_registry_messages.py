@@ -55,7 +55,7 @@ def nearest(registry, install, spec):
 
 
 def ambiguous(registry, install, spec):
-    shared(install).find("metric", "bias")
+    shared(install).find("metric", "skill")
 
 
 def not_installed(registry, install, spec):
@@ -120,8 +120,8 @@ ModuleNotFoundError: No module named 'h5py_missing' (unistd_h36m.py:2)"""),
 unknown temporal 'zero-mlpp'
   help: did you mean 'zero-mlp'? installed: none, zero-mlp"""),
     (ambiguous, AmbiguousComponent, 2, """\
-metric name 'bias' is offered by 2 plug-ins: unistd-a 1.0 and unistd-b 0.3
-  help: write 'unistd-a/bias' or 'unistd-b/bias'"""),
+metric name 'skill' is offered by 2 plug-ins: unistd-a 1.0 and unistd-b 0.3
+  help: write 'unistd-a/skill' or 'unistd-b/skill'"""),
     (not_installed, MissingPlugin, 3, """\
 run.yaml:3:13: the spec needs plug-in 'unistd-rain>=0.2', which is not installed
   help: pip install 'unistd-rain>=0.2'"""),

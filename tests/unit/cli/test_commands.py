@@ -111,11 +111,11 @@ def test_plugins_list_shows_failures_and_clashes(installed_plugin, monkeypatch, 
     assert main(["plugins", "list", "--kind", "metric"]) == 0
     err = capsys.readouterr().err
     assert "demo_c.py:1: plug-in 'plug' (demo-c 0.2) failed at import: ZeroDivisionError: division by zero" in err
-    assert "metric name 'bias' is offered by 2 plug-ins\n  help: write demo-a/bias or demo-b/bias" in err
+    assert "metric name 'skill' is offered by 2 plug-ins\n  help: write demo-a/skill or demo-b/skill" in err
     assert main(["plugins", "list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [failure["distribution"] for failure in listed["failures"]] == ["demo-c"]
-    assert listed["clashes"] == [{"kind": "metric", "name": "bias", "offers": ["demo-a/bias", "demo-b/bias"]}]
+    assert listed["clashes"] == [{"kind": "metric", "name": "skill", "offers": ["demo-a/skill", "demo-b/skill"]}]
 
 
 def test_plugins_list_names_imports_none(installed_plugin, monkeypatch, capsys):

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from unistd.core.evaluation.report import results_table, task_record
 from unistd.core.metric import Score
+from unistd.plugins.metrics.categorical import CriticalSuccessIndex, FrequencyBias
 from unistd.plugins.metrics.pixelwise import MeanSquaredError
 from unistd.plugins.metrics.psnr import PeakSignalToNoise
 
@@ -19,7 +20,7 @@ def scores(mse, psnr):
 def record(model=(50.0, 30.0), **others):
     metrics = {
         "mse": MeanSquaredError(leads=2, unit="trips"),
-        "psnr": PeakSignalToNoise(leads=2, unit="trips", data_range=9.0),
+        "psnr": PeakSignalToNoise(leads=2, unit="trips", value_range=(0.0, 9.0)),
     }
     others = {"persistence": (100.0, 25.0), **others}
     baselines = {name.replace("_", "-"): scores(*values) for name, values in others.items()}
@@ -69,3 +70,55 @@ def test_ten_tasks_with_long_names_fit_80_columns():
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "…" not in text
     assert text.count("traffic4cast-") == 10
+
+
+def skill(model, persistence):
+    """A record of csi and bias over the thresholds 1 and 5, each (value, part, part)."""
+
+    def scores(values):
+        return {
+            name: Score(torch.tensor(v), torch.tensor([v, v]), {"1": torch.tensor(a), "5": torch.tensor(b)})
+            for name, (v, a, b) in zip(("csi", "bias"), values, strict=True)
+        }
+
+    metrics = {
+        "csi": CriticalSuccessIndex(leads=2, unit="dBZ", thresholds=(1.0, 5.0)),
+        "bias": FrequencyBias(leads=2, unit="dBZ", thresholds=(1.0, 5.0)),
+    }
+    others = {"persistence": scores(persistence)}
+    return task_record(scores(model), others, {}, metrics, split="test", unit="dBZ", windows=7)
+
+
+def test_parts_are_kept_and_shown_below_their_mean():
+    entry = skill([(0.5, 0.75, 0.25), (1.5, 2.5, 0.5)], [(0.4, 0.5, 0.3), (0.5, 0.4, 0.6)])
+    kept = json.loads(json.dumps(entry))
+    assert kept["parts"]["csi"] == {"1": 0.75, "5": 0.25}
+    assert kept["baseline_parts"]["persistence"]["csi"] == pytest.approx({"1": 0.5, "5": 0.3})
+    assert kept["metrics"]["csi"]["thresholds"] == [1.0, 5.0]
+    text = printed({"radar": kept})
+    assert row(text, "csi").split()[:3] == ["csi", "0.5*", "0.4"]
+    assert row(text, "csi@1").split()[:3] == ["csi@1", "0.75*", "0.5"]
+    assert row(text, "csi@5").split()[:3] == ["csi@5", "0.25", "0.3*"]
+    del kept["parts"]["csi"]["5"]
+    assert "csi@" not in printed({"radar": kept}), "a single part is the value itself"
+    del kept["parts"], kept["baseline_parts"]
+    assert "csi@" not in printed({"radar": kept}), "records of before there were parts"
+
+
+def test_the_best_bias_is_the_nearest_to_one_by_its_ratio():
+    """1.5 is nearer than 0.5 = 1 / 2; 0.6 is nearer than 0.5; 0 is farther than anything."""
+    text = printed({"radar": skill([(0.5, 0.5, 0.5), (1.5, 0.0, 0.5)], [(0.4, 0.4, 0.4), (0.5, 9.0, 0.6)])})
+    assert row(text, "bias").split()[1:3] == ["1.5*", "0.5"]
+    assert row(text, "bias@1").split()[1:3] == ["0", "9*"]
+    assert row(text, "bias@5").split()[1:3] == ["0.5", "0.6*"]
+
+
+def test_a_part_without_a_value_is_kept_as_none_and_never_wins():
+    entry = json.loads(json.dumps(skill([(0.5, math.nan, 0.5), (1.0, 1.0, 1.0)], [(0.4, 0.1, 0.4), (1.0, 1.0, 1.0)])))
+    assert entry["parts"]["csi"]["1"] is None
+    assert row(printed({"radar": entry}), "csi@1").split()[1:3] == ["nan", "0.1*"]
+
+
+def test_a_skill_below_zero_has_no_ratio_to_persistence():
+    text = printed({"radar": skill([(0.5, 0.5, 0.5), (1.0, 1.0, 1.0)], [(-0.4, 0.4, 0.4), (1.0, 1.0, 1.0)])})
+    assert row(text, "csi").split()[:4] == ["csi", "0.5*", "-0.4", "-"]

@@ -29,7 +29,7 @@ def loaded_names(environ):
 def test_a_plugin_is_found_with_its_version(installed_plugin):
     installed_plugin("demo-a", version="2.1")
     (info,) = [info for info in load({})[0] if info.plugin.dist == "demo-a"]
-    assert (str(info.plugin), [c.name for c in info.components]) == ("plug-in 'plug' (demo-a 2.1)", ["bias"])
+    assert (str(info.plugin), [c.name for c in info.components]) == ("plug-in 'plug' (demo-a 2.1)", ["skill"])
 
 
 def test_two_distributions_may_use_one_entry_point_name(installed_plugin):
@@ -76,7 +76,7 @@ def test_a_module_that_is_not_there_is_named_by_its_entry_point(installed_plugin
         ("@hookimpl", "", "registration", "no hook is implemented"),
         ("return [", "raise KeyError('x'); [", "declaration", "KeyError: 'x'"),
         ("return [", "return [3,", "declaration", "'3' is not a Component"),
-        ('name="bias"', 'name="Bias"', "declaration", "metric 'Bias' must be named by lower-case words"),
+        ('name="skill"', 'name="Skill"', "declaration", "metric 'Skill' must be named by lower-case words"),
     ],
 )
 def test_each_stage_can_fail(installed_plugin, plugin_source, old, new, stage, text):
@@ -90,7 +90,7 @@ def test_one_distribution_cannot_declare_a_component_twice(installed_plugin, plu
     installed_plugin("demo-a", name="first", module="demo_first")
     installed_plugin("demo-a", name="second", module="demo_second")
     failure = only_failure()
-    assert (failure.plugin.name, failure.error) == ("second", "metric 'bias' is declared twice")
+    assert (failure.plugin.name, failure.error) == ("second", "metric 'skill' is declared twice")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_strict_raises_the_first_failure(installed_plugin):
 
 
 def declare(**changes):
-    good = {"kind": "metric", "name": "bias", "config": Options, "target": "a.b:C", "summary": "Bias."}
+    good = {"kind": "metric", "name": "skill", "config": Options, "target": "a.b:C", "summary": "Skill."}
     return check_declaration(Component(**{**good, **changes}))
 
 
@@ -154,7 +154,7 @@ def test_a_good_declaration_has_no_problem():
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"kind": "loss"}, "'bias' is of unknown kind 'loss'"),
+        ({"kind": "loss"}, "'skill' is of unknown kind 'loss'"),
         ({"name": "a--b"}, "must be named by lower-case words"),
         ({"target": "a.b.C"}, "target 'a.b.C', which is not 'module:callable'"),
         ({"summary": "two\nlines"}, "needs a summary of one line"),

@@ -20,12 +20,12 @@ class Options(Config):
 
 
 def component(target="types:SimpleNamespace", requires=(), kind="metric", config=Options):
-    return Component(kind=kind, name="bias", config=config, target=target, summary="Bias.", requires=requires)
+    return Component(kind=kind, name="skill", config=config, target=target, summary="Skill.", requires=requires)
 
 
 @pytest.fixture
 def shared(installed_plugin):
-    """Two distributions that both offer the metric ``bias``."""
+    """Two distributions that both offer the metric ``skill``."""
     installed_plugin("demo-a", version="1.0")
     installed_plugin("demo-b", version="0.3")
     return Registry.discover({"UNISTD_PLUGINS": "demo-a,demo-b"})
@@ -36,15 +36,15 @@ def test_a_short_name_is_enough_while_it_is_unique(registry):
 
 
 def test_a_shared_name_has_to_be_qualified(shared):
-    assert shared.find("metric", "demo-b/bias").summary == "Bias."
+    assert shared.find("metric", "demo-b/skill").summary == "Skill."
     with pytest.raises(AmbiguousComponent, match=r"offered by 2 plug-ins: demo-a 1\.0 and demo-b 0\.3"):
-        shared.find("metric", "bias")
+        shared.find("metric", "skill")
 
 
 def test_names_and_clashes_tell_of_shared_names(shared):
-    assert {"demo-a/bias", "demo-b/bias"} <= set(shared.names("metric"))
-    assert "bias" not in shared.names("metric")
-    assert shared.clashes() == {("metric", "bias"): ["demo-a/bias", "demo-b/bias"]}
+    assert {"demo-a/skill", "demo-b/skill"} <= set(shared.names("metric"))
+    assert "skill" not in shared.names("metric")
+    assert shared.clashes() == {("metric", "skill"): ["demo-a/skill", "demo-b/skill"]}
 
 
 def test_names_are_short_and_sorted(registry):
@@ -64,7 +64,7 @@ def test_an_unknown_name_gets_the_nearest(registry):
     assert caught.value.help.startswith("did you mean 'rmse'?")
 
 
-@pytest.mark.parametrize(("name", "named"), [("bias", True), ("demo-a/bias", True), ("demo-b/bias", False)])
+@pytest.mark.parametrize(("name", "named"), [("skill", True), ("demo-a/skill", True), ("demo-b/skill", False)])
 def test_an_unknown_name_may_be_in_a_plugin_that_failed(installed_plugin, name, named):
     installed_plugin("demo-a", "1 / 0\n")
     with pytest.raises(UnknownComponent) as caught:
@@ -73,7 +73,7 @@ def test_an_unknown_name_may_be_in_a_plugin_that_failed(installed_plugin, name, 
 
 
 def test_a_registry_of_components_checks_them():
-    with pytest.raises(PluginError, match="metric 'bias' is declared twice"):
+    with pytest.raises(PluginError, match="metric 'skill' is declared twice"):
         Registry.of(component(), component())
 
 
@@ -96,7 +96,7 @@ def test_choose_resolves_all_defaults(registry):
 def test_an_error_of_the_constructor_is_left_as_it_is():
     registry = Registry.of(component("builtins:int"))
     with pytest.raises(TypeError):
-        registry.factory("metric", Choice("bias"))(other=1)
+        registry.factory("metric", Choice("skill"))(other=1)
 
 
 def test_a_missing_requirement_is_found_before_the_import(installed_plugin):

@@ -78,4 +78,4 @@ def test_a_shared_name_is_offered_qualified(installed_plugin):
     installed_plugin("demo-a")
     installed_plugin("demo-b")
     schema = json_schema(Registry.discover({"UNISTD_PLUGINS": "demo-a,demo-b"}))
-    assert schema["$defs"]["metric.demo-a.bias"]["properties"]["kind"] == {"enum": ["demo-a/bias"]}
+    assert schema["$defs"]["metric.demo-a.skill"]["properties"]["kind"] == {"enum": ["demo-a/skill"]}

@@ -15,7 +15,7 @@ def frames(*leads):
 
 
 def scored(metric_class, prediction, target, unit="trips"):
-    metric = metric_class(leads=target.shape[1], unit=unit, data_range=None)
+    metric = metric_class(leads=target.shape[1], unit=unit, value_range=None)
     metric.update(prediction, target)
     return metric.compute()
 
@@ -26,19 +26,19 @@ TARGET = frames([0.0, 5.0], [2.0, NAN])
 
 
 def test_mse_is_the_mean_over_valid_pixels():
-    value, per_lead = scored(MeanSquaredError, PREDICTION, TARGET)
+    value, per_lead, _ = scored(MeanSquaredError, PREDICTION, TARGET)
     assert value == pytest.approx((1 + 9 + 4) / 3)
     assert per_lead.tolist() == pytest.approx([(1 + 9) / 2, 4.0])
 
 
 def test_mae_is_the_mean_over_valid_pixels():
-    value, per_lead = scored(MeanAbsoluteError, PREDICTION, TARGET)
+    value, per_lead, _ = scored(MeanAbsoluteError, PREDICTION, TARGET)
     assert value == pytest.approx((1 + 3 + 2) / 3)
     assert per_lead.tolist() == pytest.approx([2.0, 2.0])
 
 
 def test_rmse_is_one_root_of_the_pooled_mean():
-    value, per_lead = scored(RootMeanSquaredError, PREDICTION, TARGET)
+    value, per_lead, _ = scored(RootMeanSquaredError, PREDICTION, TARGET)
     assert value == pytest.approx(math.sqrt(14 / 3))
     assert value != pytest.approx((math.sqrt(5) + 2) / 2), "mean of roots is another metric"
     assert per_lead.tolist() == pytest.approx([math.sqrt(5), 2.0])
@@ -56,18 +56,18 @@ def test_identities_say_what_the_number_is():
 
 @pytest.mark.parametrize("bad", [NAN, math.inf, -math.inf])
 def test_a_broken_prediction_is_not_masked(bad):
-    value, _ = scored(MeanSquaredError, frames([bad, 0.0]), frames([1.0, 0.0]))
+    value, *_ = scored(MeanSquaredError, frames([bad, 0.0]), frames([1.0, 0.0]))
     assert not value.isfinite()
 
 
 @pytest.mark.parametrize("bad", [NAN, math.inf])
 def test_a_prediction_at_a_missing_pixel_takes_no_part(bad):
-    value, _ = scored(MeanSquaredError, frames([bad, 3.0]), frames([NAN, 1.0]))
+    value, *_ = scored(MeanSquaredError, frames([bad, 3.0]), frames([NAN, 1.0]))
     assert value == 4.0
 
 
 def test_a_lead_without_valid_pixels_has_no_value_but_the_rest_has():
-    value, per_lead = scored(MeanSquaredError, frames([1.0], [1.0]), frames([NAN], [0.0]))
+    value, per_lead, _ = scored(MeanSquaredError, frames([1.0], [1.0]), frames([NAN], [0.0]))
     assert value == 1.0
     assert per_lead[0].isnan()
     assert per_lead[1] == 1.0
