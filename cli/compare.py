@@ -72,7 +72,7 @@ def compare(
     schedules = {name: _schedule(spec, registry, stores[name]) for name, spec in chosen.items()}
     check_budgets({name: _samples(spec, schedules[name]) for name, spec in chosen.items()})
     planned = trials(chosen, schedules, seeds, single, out / "runs")
-    open_ones = [trial for trial in planned if not _finished(trial, stores[trial.variant], split)]
+    open_ones = [trial for trial in planned if not _finished(trial, stores[trial.variant], split, registry)]
     _show_plan(console, planned, open_ones, schedules, chosen)
     failures = list(run_trials(open_ones, split, jobs, console))
     outcomes = [found for trial in planned if (found := read_outcome(trial.spec.output, split))]
@@ -94,12 +94,12 @@ def _samples(spec: RunSpec, schedule: JointSchedule) -> dict[str, int]:
     return {task: seen["samples"] for task, seen in schedule.progress(spec.training.steps).items()}
 
 
-def _finished(trial: Trial, stores: Mapping[str, Store], split: Split) -> bool:
+def _finished(trial: Trial, stores: Mapping[str, Store], split: Split, registry: Registry) -> bool:
     """Whether a trial has its outcome; one of another spec or of other data is refused, not reused."""
     folder = RunFolder(trial.spec.output)
     if read_outcome(folder.path, split) is None:
         return False
-    record = same_spec(folder, trial.spec.dump())
+    record = same_spec(folder, trial.spec.dump(), registry)
     check_same_stores(record, {task: stores[task] for task in trial.spec.tasks})
     return True
 

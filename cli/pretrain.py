@@ -63,7 +63,8 @@ def _fit(run: PretrainingRun, schedule: JointSchedule, console: Console, *, resu
         progress = Progress(console, settings.steps, first, run.objective.reference)
         reader = StillReader(run.sources, schedule, settings.cache)
         fabric = one_device(settings.precision)
-        return Pretraining(run.objective, reader, settings, run.folder, fabric, progress).fit(checkpoint)
+        training = Pretraining(run.objective, reader, settings, run.folder, fabric, progress, run.versions)
+        return training.fit(checkpoint)
 
 
 def _finish(run: PretrainingRun, schedule: JointSchedule, console: Console) -> None:

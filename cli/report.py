@@ -22,7 +22,7 @@ from unistd.core.figures.experts import experts_png
 from unistd.core.model import count_parameters
 from unistd.core.report.contents import BadWindow, RunContents, TaskContents
 from unistd.core.report.page import page
-from unistd.core.training.checkpoint import replace_file
+from unistd.core.training.durable import replace_file
 from unistd.core.training.log import read_rows
 from unistd.core.training.run_folder import RunFolder
 from unistd.registry.compose import ComposedTask, batches, compose_model, compose_tasks, open_windows, without_download

@@ -29,8 +29,6 @@ from unistd.core.training.loop import JointTraining, Outcome
 from unistd.core.training.progress import Progress
 from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.run_folder import RunFolder
-from unistd.core.training.state import trunk_is_frozen
-from unistd.core.training.trunk_file import check_unchanged, trunk_digest
 from unistd.registry.compose import compose_schedule, open_windows
 from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
@@ -97,17 +95,17 @@ def fit_run(
             console.print(f"resuming after step {first}", highlight=False)
         fabric = one_device(settings.precision)
         progress = Progress(console, settings.steps, first)
-        training = JointTraining(run.forecaster, reader, validation, settings, run.folder, fabric, progress)
-        trunk = trunk_digest(run.forecaster.model.trunk_parameters())
-        outcome = training.fit(checkpoint)
-    if trunk_is_frozen(run.forecaster):
-        check_unchanged(run.forecaster.model.trunk_parameters(), trunk)
-    return outcome
+        training = JointTraining(
+            run.forecaster, reader, validation, settings, run.folder, fabric, progress, run.versions, run.record["id"]
+        )
+        return training.fit(checkpoint)
 
 
 def _score(run: JointRun, console: Console) -> None:
     step = run.load("best").step
-    console.print(f"scoring the best checkpoint, of step {step}, on the test split", highlight=False)
+    ema = run.spec.training.ema
+    weights = f"the averaged weights (ema {ema:g}) of " if ema else ""
+    console.print(f"scoring {weights}the best checkpoint, of step {step}, on the test split", highlight=False)
     results = evaluate_run(run, step, "test", console)
     run.folder.write_json("metrics.json", results)
     Console().print(results_table(results["tasks"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from unistd.core.data.normalization import Normalization
 from unistd.core.data.store import Store
 from unistd.core.errors import CheckpointError, UsageError
 from unistd.core.forecaster import Forecaster
+from unistd.core.machine import device_name
 from unistd.core.training.checkpoint import Checkpoint
 from unistd.core.training.run_folder import RunFolder
-from unistd.core.training.state import restore_model, trunk_is_frozen
+from unistd.core.training.state import restore_model, trunk_is_frozen, use_average
 from unistd.core.training.trunk_file import load_trunk, save_trunk, trunk_digest
 from unistd.registry.compose import (
     ComposedTask,
@@ -53,6 +55,7 @@ class JointRun:
         stores = open_stores(tasks, report)
         forecaster = compose_forecaster(spec, registry, stores)
         record = {
+            "id": secrets.token_hex(8),
             "spec": spec.dump(),
             "unistd": __version__,
             "plugins": registry.versions(spec),
@@ -109,14 +112,22 @@ class JointRun:
             UsageError: The folder's spec is another one.
             CheckpointError: The stores or the trunk are others, or the checkpoint is damaged.
         """
-        record = same_spec(self.folder, self.record["spec"])
+        record = same_spec(self.folder, self.record["spec"], self.registry)
         check_same_stores(record, self.stores)
         if trunk_is_frozen(self.forecaster):
             if not self._trunk_file.exists():  # killed between the record and the trunk
                 save_trunk(self._trunk_file, self.forecaster.model.trunk_parameters())
             load_trunk(self._trunk_file, self.forecaster.model.trunk_parameters(), record["trunk"])
         last = self.folder.checkpoints.last()
-        return self.folder.checkpoints.load(last) if last else None
+        checkpoint = self.folder.checkpoints.load(last) if last else None
+        if checkpoint and checkpoint.state["run"] not in ("", record.get("id", "")):
+            raise CheckpointError(
+                f"checkpoint '{last.name if last else ''}' belongs to another run",
+                where=str(self.folder.checkpoints.path),
+                help="put the run's own checkpoints back, or start a new run",
+            )
+        self.record["id"] = record.get("id", "")
+        return checkpoint
 
     def load(self, which: str) -> Checkpoint:
         """Put the weights of the ``best`` or ``last`` checkpoint into the model."""
@@ -135,7 +146,14 @@ class JointRun:
         if trunk_is_frozen(self.forecaster):
             load_trunk(self._trunk_file, self.forecaster.model.trunk_parameters(), self.record["trunk"])
         restore_model(checkpoint, self.forecaster)
+        use_average(checkpoint, self.forecaster)
         return checkpoint
+
+    @property
+    def versions(self) -> dict[str, dict[str, str]]:
+        """Return what this run would be trained with now."""
+        machine = {"device": device_name()}
+        return {"plugins": self.registry.versions(self.spec), "packages": package_versions(), "machine": machine}
 
     @property
     def _trunk_file(self) -> Path:

@@ -12,6 +12,7 @@ import torch
 from unistd import __version__
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.errors import CheckpointError, ModelError, UsageError
+from unistd.core.machine import device_name
 from unistd.core.pretraining.images import image_source
 from unistd.core.pretraining.labels import LabelClassifier
 from unistd.core.pretraining.loop import restore
@@ -24,6 +25,7 @@ from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.trunk_file import save_trunk
 from unistd.registry.compose import compose_task, open_stores
 from unistd.registry.joint_run import Report
+from unistd.registry.packages import package_versions
 from unistd.registry.registry import Registry
 from unistd.registry.same_spec import same_spec
 from unistd.registry.spec import PretrainSpec
@@ -38,6 +40,7 @@ class PretrainingRun:
     objective: Objective
     folder: RunFolder
     record: dict[str, Any]
+    registry: Registry
 
     @classmethod
     def compose(cls, spec: PretrainSpec, registry: Registry, report: Report | None = None) -> PretrainingRun:
@@ -55,7 +58,13 @@ class PretrainingRun:
             "plugins": registry.versions(spec),
             "frames": {name: source.digest for name, source in sources.items()},
         }
-        return cls(spec, sources, _objective(spec, registry, sources), RunFolder(spec.output), record)
+        return cls(spec, sources, _objective(spec, registry, sources), RunFolder(spec.output), record, registry)
+
+    @property
+    def versions(self) -> dict[str, dict[str, str]]:
+        """Return what this run would be trained with now."""
+        machine = {"device": device_name()}
+        return {"plugins": self.registry.versions(self.spec), "packages": package_versions(), "machine": machine}
 
     @property
     def schedule(self) -> JointSchedule:
@@ -77,7 +86,7 @@ class PretrainingRun:
             UsageError: The folder's spec is another one.
             CheckpointError: The frames are others, or the checkpoint is damaged.
         """
-        record = same_spec(self.folder, self.record["spec"])
+        record = same_spec(self.folder, self.record["spec"], self.registry)
         for name, digest in self.record["frames"].items():
             if record["frames"][name] != digest:
                 raise CheckpointError(

@@ -7,13 +7,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unistd.core.data.memory import available_memory
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.data.store import Store
 from unistd.core.data.windows import Windows
-from unistd.core.errors import UsageError
+from unistd.core.errors import DataError, UsageError
 
 Axis = Literal["y", "x", "diagonal"]
 
@@ -71,14 +72,41 @@ class BatchReader:
             hold((own.store for own in windows.values()), available_memory() // (2 * processes))
 
     def read(self, step: int) -> Batch:
-        """Return this process's part of the batch of ``step``."""
+        """Return this process's part of the batch of ``step``.
+
+        Raises:
+            DataError: A frame cannot be read, or has a value that its card rules out.
+        """
         task = self.schedule.task(step)
         windows = self.windows[task]
         indices = self.schedule.indices(step, self.process, self.processes)
         past, future = windows.read(indices)
+        check_range(task, windows, indices, past, future)
         for axis, chosen in mirrors(self.schedule, step, windows.store.card.mirrors, self.process, self.processes):
             past, future = (mirrored(frames, chosen, axis) for frames in (past, future))
         return Batch(task, past, future, torch.from_numpy(windows.starts[indices]))
+
+
+def check_range(task: str, windows: Windows, indices: NDArray[np.int64], *frames: Tensor) -> None:
+    """Make sure that ``frames`` (B, T, C, H, W) of windows ``indices`` (B,) lie in the range their card declares.
+
+    Raises:
+        DataError: They do not; names the task and the window.
+    """
+    card = windows.store.card
+    low, high = card.value_range or (-float("inf"), float("inf"))
+    slack = 1e-5 * (high - low) if card.value_range else 0.0  # of values that were packed as integers
+    for part in frames:
+        bad = (part < low - slack) | (part > high + slack) | part.isinf()
+        if bad.any():
+            window = int(bad.flatten(1).any(1).nonzero()[0])
+            value = part[window][bad[window]][0].item()
+            raise DataError(
+                f"the window at frame {windows.starts[indices[window]]} of task '{task}' has the value '{value:g}',"
+                f" its card says {low:g} to {high:g}",
+                where=str(windows.store.path),
+                help="the store was damaged after it was written: remove the folder and prepare it again",
+            )
 
 
 def mirrors(

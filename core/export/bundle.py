@@ -17,7 +17,7 @@ from unistd import __version__
 from unistd.core.errors import CheckpointError, UsageError
 from unistd.core.forecaster import Forecaster
 from unistd.core.task import Channel, Window
-from unistd.core.training.checkpoint import write_durably
+from unistd.core.training.durable import write_durably
 from unistd.core.training.rank_phase import adopt_ranks
 from unistd.core.training.state import trunk_is_frozen
 from unistd.core.training.trunk_file import trunk_digest

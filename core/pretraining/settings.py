@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from unistd.core.training.settings import AdamW, Sampling, Settings, Steps, TrainingSettings, Uniform, with_kind
+from unistd.core.training.settings import AdamW, FittingSettings, Sampling, Settings, Steps, Uniform, with_kind
 
 
 class DecoderSettings(Settings):
@@ -37,7 +37,7 @@ class Labels(Settings):
 ObjectiveSettings = Annotated[Masked | Labels, Field(discriminator="kind"), BeforeValidator(with_kind("masked"))]
 
 
-class PretrainingSettings(TrainingSettings):
+class PretrainingSettings(FittingSettings):
     """One pre-training run."""
 
     steps: Steps = 1000

@@ -15,8 +15,8 @@ from safetensors.torch import load as from_bytes, save as to_bytes
 from torch import Tensor
 
 from unistd.core.errors import CheckpointError
-
-FORMAT = 2
+from unistd.core.training.durable import replace_file, sync_folder, write_durably
+from unistd.core.training.migrations import FORMAT, migrated
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,10 @@ class CheckpointFolder:
             files["manifest.json"] = _json({name: hashlib.sha256(data).hexdigest() for name, data in files.items()})
             for name, data in files.items():
                 write_durably(aside / name, data)
+            sync_folder(aside)
             shutil.rmtree(target, ignore_errors=True)
             aside.rename(target)
+            sync_folder(self.path)  # before anything names it or older ones go
             replace_file(self.path / "last", target.name.encode())
         except OSError as error:
             shutil.rmtree(aside, ignore_errors=True)
@@ -91,24 +93,25 @@ class CheckpointFolder:
         return folder
 
     def load(self, folder: Path) -> Checkpoint:
-        """Read the checkpoint in ``folder``, every file checked against its checksum first.
+        """Read the checkpoint in ``folder``, every file checked against its checksum first, older formats migrated.
 
         Raises:
-            CheckpointError: A file is missing, truncated or changed, or the format is another one.
+            CheckpointError: A file is missing, truncated, changed or foreign, or the format cannot be read.
         """
-        files = {name: self._checked(folder, name) for name in self._manifest(folder)}
-        state = json.loads(files.pop("state.json"))
-        if state.pop("format") != FORMAT:
-            raise CheckpointError(
-                "the checkpoint has another format", where=str(folder), help="use the unistd that wrote it"
-            )
+        files = {name: self._checked(folder, name) for name in {*self._manifest(folder), "state.json"}}
+        if foreign := sorted({path.name for path in folder.iterdir()} - {*files, "manifest.json"}):
+            raise self._damaged(folder, f"'{foreign[0]}' does not belong to it")
+        state = migrated(json.loads(files.pop("state.json")), str(folder))
+        state.pop("format")
+        if self._folder(state["step"]).name != folder.name:
+            raise self._damaged(folder, f"it is the one of step {state['step']} under another name")
         tensors = {Path(name).stem: from_bytes(data) for name, data in files.items()}
         return Checkpoint(step=state.pop("step"), tensors=tensors, state=state)
 
     def _manifest(self, folder: Path) -> dict[str, str]:
         try:
-            manifest: dict[str, str] = json.loads((folder / "manifest.json").read_bytes())
-        except (OSError, ValueError) as error:
+            manifest: dict[str, str] = dict(json.loads((folder / "manifest.json").read_bytes()))
+        except (OSError, ValueError, TypeError) as error:
             raise self._damaged(folder, f"'manifest.json': {error}") from error
         return manifest
 
@@ -127,11 +130,18 @@ class CheckpointFolder:
         return sorted(folder for folder in self.path.glob("step-*") if (folder / "manifest.json").is_file())
 
     def _damaged(self, folder: Path, reason: str) -> CheckpointError:
-        others = [other for other in self.whole() if other != folder]
+        others = [other for other in self.whole() if other != folder and self._sound(other)]
         advice = (
             f"delete that folder, then --resume goes on from '{others[-1].name}'" if others else "start the run anew"
         )
         return CheckpointError(f"checkpoint '{folder.name}' is damaged: {reason}", where=str(folder), help=advice)
+
+    def _sound(self, folder: Path) -> bool:
+        try:
+            names = json.loads((folder / "manifest.json").read_bytes())
+            return all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == names[name] for name in names)
+        except (OSError, ValueError, TypeError):
+            return False
 
     def _advice(self, action: str) -> str:
         newest = self.last()
@@ -145,24 +155,6 @@ class CheckpointFolder:
         kept = {*self.whole()[-keep:], *([self._folder(best["step"])] if best else [])}
         for folder in set(self.whole()) - kept:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write ``data`` and wait until the disk has it."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` in one step: a reader sees the old file or the new one, whole."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write_durably(aside, data)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from unistd.core.training.durable import replace_file
+
 
 class JsonLines:
     """Appends rows; ``resume_at`` first drops rows of steps that will be done again, so that one clean curve
@@ -17,15 +19,17 @@ class JsonLines:
         self.path = path
         if resume_at is not None and path.exists():
             kept = [line for line in path.read_text().splitlines() if _step(line) <= resume_at]
-            aside = path.with_suffix(".tmp")
-            aside.write_text("".join(f"{line}\n" for line in kept))
-            os.replace(aside, path)  # noqa: PTH105 - atomic on every platform
+            replace_file(path, "".join(f"{line}\n" for line in kept).encode())
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, event: str, step: int, **values: Any) -> None:
         """Append a row and hand it to the operating system."""
         self._file.write(json.dumps({"event": event, "step": step, **values}) + "\n")
         self._file.flush()
+
+    def sync(self) -> None:
+        """Wait until the disk has all rows; a checkpoint that outlived them would leave a gap."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -14,21 +16,36 @@ from torch.optim import AdamW
 from unistd.core.data.batches import Batch, BatchReader
 from unistd.core.data.prefetch import Prefetcher
 from unistd.core.data.windows import Windows
+from unistd.core.errors import UsageError
 from unistd.core.forecaster import Forecaster
 from unistd.core.ranked import ranked_adapters
+from unistd.core.training.account import account, check_upcoming, check_whole, upcoming
+from unistd.core.training.average import Average
 from unistd.core.training.checkpoint import Checkpoint
-from unistd.core.training.expert_use import never_used
 from unistd.core.training.interrupt import StopRequest
 from unistd.core.training.learning_rate import rate
 from unistd.core.training.log import JsonLines
+from unistd.core.training.memory_limit import fitting, is_out_of_memory, out_of_memory
 from unistd.core.training.optimizer import build_optimizer, compacted_state, load_optimizer_state, optimizer_state
 from unistd.core.training.progress import Progress
 from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.settings import TrainingSettings
-from unistd.core.training.state import gather, restore_model, restore_progress
-from unistd.core.training.tally import Tally
+from unistd.core.training.state import copy_strictly, gather, restore_model, restore_progress, trunk_is_frozen
+from unistd.core.training.tally import Tally, leave_out_if_nonfinite
+from unistd.core.training.trunk_file import check_unchanged, trunk_digest
+from unistd.core.training.unregistered import StateWatch
 from unistd.core.training.validation import validate
+from unistd.core.training.versions import Versions
+from unistd.core.training.witnesses import (
+    dwarfing,
+    idle_parts,
+    never_drawn,
+    unfit_normalizations,
+    unmoved_ranks,
+    unscored,
+    unused_experts,
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,11 @@ class JointTraining:
         run: Where log and checkpoints go.
         fabric: Device and precision.
         progress: What the user sees meanwhile.
+        versions: What is installed, kept in every checkpoint and compared when one is gone on from.
+        name: Of the run, so that a checkpoint of another one is not mistaken for its own.
+
+    Raises:
+        UsageError: A batch cannot be divided into ``settings.accumulate`` parts.
     """
 
     def __init__(
@@ -62,6 +84,8 @@ class JointTraining:
         run: RunFolder,
         fabric: Fabric,
         progress: Progress,
+        versions: Versions = MappingProxyType({}),
+        name: str = "",
     ) -> None:
         self.forecaster = forecaster
         self.reader = reader
@@ -71,31 +95,40 @@ class JointTraining:
         self.fabric = fabric
         self.progress = progress
         self.phase = RankPhase.of(forecaster, settings.steps, reader.schedule.epoch)
+        self.versions, self.name = versions, name
         self.clipped: list[nn.Parameter] = []
+        self.ranks: list[nn.Parameter] = []
         self.best: dict[str, Any] = {}
+        self.average = Average(forecaster, settings.ema) if settings.ema else None
+        self.trunk = trunk_digest(forecaster.model.trunk_parameters()) if trunk_is_frozen(forecaster) else ""
+        for task, batch in reader.schedule.batches.items():
+            check_divisible(task, batch, settings.accumulate)
 
     def fit(self, checkpoint: Checkpoint | None = None) -> Outcome:
         """Train from ``checkpoint``, or from the start, to ``settings.steps``; Ctrl-C stops after a checkpoint.
 
         Raises:
-            UnistdError: A loss or gradient is not finite.
+            UnistdError: A loss or gradient is not finite, a task diverged, or memory ran out.
             CheckpointError: A checkpoint cannot be written, or ``checkpoint`` does not fit.
+            ModelError: A frozen trunk changed.
         """
-        first = 0 if checkpoint is None else checkpoint.step
-        if checkpoint is not None:
-            restore_model(checkpoint, self.forecaster)
-            self.best = dict(checkpoint.state["best"])
-        wrapped, optimizer = self._setup()
+        first, restored = 0, {}
+        tally = Tally(self.settings.nonfinite, self.settings.diverged)
         if checkpoint is None:
+            wrapped, optimizer = self._setup()
             torch.manual_seed(self.reader.schedule.seed)
         else:
-            restore_progress(checkpoint, self.forecaster, optimizer.optimizer)
-        log = JsonLines(self.run.log, resume_at=first)
+            first, restored = checkpoint.step, account(checkpoint, self.versions)
+            wrapped, optimizer = self._restore(checkpoint, tally)
+        log = JsonLines(self.run.log, resume_at=-1 if checkpoint is None else first)
         batches = Prefetcher(self.reader.read, range(first, self.settings.steps), self.settings.workers)
-        tally, step = Tally(), first
+        step = first
         self.forecaster.train()
-        if first == 0:
-            self._log_ranks(log, 0)
+        if checkpoint is None:
+            self._begin(log)
+        else:
+            log.write("resume", first, **restored)
+            self.progress.restored(restored)
         with StopRequest() as stop, batches, self.progress:
             for step, batch in enumerate(batches, start=first + 1):
                 self._step(step, self.fabric.to_device(batch), wrapped, optimizer, tally)
@@ -104,36 +137,86 @@ class JointTraining:
                 self.progress.advance(step, batch.task)
                 stopping = bool(stop.asked)  # read once: a signal may come at any moment
                 due = step % self.settings.checkpoint.every == 0 or step == self.settings.steps
-                if due or stopping or step % self.settings.log_every == 0:
-                    self._log(log, step, tally.drain(), batches)
+                if due or step % self.settings.log_every == 0:
+                    self._log(log, step, tally, batches)
+                if due:
+                    self._validate(log, step, optimizer.optimizer)
                 if due or stopping:
-                    self._checkpoint(log, step, optimizer.optimizer, score=due)
+                    self._checkpoint(log, step, optimizer.optimizer, tally)
                 if stopping:
                     break
+        self._alarms(log, step, unscored(self.best, self.settings.checkpoint.every))
         log.close()
         return Outcome(step, self.best, stop.asked)
 
+    def _begin(self, log: JsonLines) -> None:
+        """Log what is known before the first step."""
+        self._log_ranks(log, 0)
+        self._alarms(log, 0, never_drawn(self.reader.schedule))
+        self._alarms(log, 0, unfit_normalizations(self.reader.windows, self.forecaster))
+
+    def _restore(self, checkpoint: Checkpoint, tally: Tally) -> tuple[Any, Any]:
+        """Put everything back that has state; the wrapped model and its optimiser are made anew."""
+        averaged = ("average",) if self.average else ()
+        check_whole(checkpoint, values=("ranks_fixed",), groups=("model", "optimizer", *averaged))
+        check_upcoming(checkpoint, self.reader.schedule)
+        restore_model(checkpoint, self.forecaster)
+        self.best = dict(checkpoint.state["best"])
+        wrapped, optimizer = self._setup()
+        restore_progress(checkpoint, self.forecaster, optimizer.optimizer)
+        if self.average and self.settings.ema:
+            self.average = Average(self.forecaster, self.settings.ema)  # of the shapes and on the device of now
+            copy_strictly(checkpoint.tensors["average"], self.average.tensors)
+        tally.restore(checkpoint.state["tally"], self.fabric.device)
+        return wrapped, optimizer
+
     def _setup(self) -> tuple[Any, Any]:
         """Wrap the model as it is now for its device, with a new optimiser."""
-        ranks = {id(adapter.rank) for _, adapter in ranked_adapters(self.forecaster)}
+        self.ranks = [adapter.rank for _, adapter in ranked_adapters(self.forecaster) if adapter.rank.requires_grad]
+        ranks = set(map(id, self.ranks))
         self.clipped = [p for p in self.forecaster.parameters() if p.requires_grad and id(p) not in ranks]
         rank_lr = self.phase.lr if self.phase else 0.0
         wrapped, optimizer = self.fabric.setup(
             self.forecaster, build_optimizer(self.forecaster, self.settings.optimizer, rank_lr)
         )
+        self.watch = StateWatch(self.forecaster)
         return wrapped, optimizer
 
     def _step(self, step: int, batch: Batch, wrapped: Any, optimizer: Any, tally: Tally) -> None:
         share = rate(step - 1, self.settings.steps, self.settings.schedule)
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * share
-        loss = wrapped(batch.task, batch.past, batch.future)
-        self.fabric.backward(loss)
-        tally.add(batch.task, step, batch.starts, loss, self._clip())
+        loss = self._gradient(step, batch, wrapped)
+        norm = self._clip()
+        tally.add(batch.task, step, batch.starts, loss, norm)
+        ranks = [p.grad for p in self.ranks if p.grad is not None]
+        leave_out_if_nonfinite(optimizer.optimizer, loss, norm, torch.nn.utils.get_total_norm(ranks).to(loss.device))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        if self.average:
+            self.average.update(step)
         if self.phase is not None and step <= self.phase.end:
             self.phase.settle(self.phase.lr * share)
+
+    def _gradient(self, step: int, batch: Batch, wrapped: Any) -> Tensor:
+        """Add the gradient of ``batch`` to what is there and return the loss; says what fits where memory runs out."""
+        try:
+            return self._worked_through(batch, wrapped)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        self.forecaster.zero_grad(set_to_none=True)
+        windows = len(batch.past) // self.settings.accumulate
+        fits = fitting(windows, lambda n: self._worked_through(_first(batch, n), wrapped))
+        raise out_of_memory(batch.task, step, len(batch.past), fits)
+
+    def _worked_through(self, batch: Batch, wrapped: Any) -> Tensor:
+        total = torch.zeros((), device=batch.past.device)
+        for past, future, share in parts(batch, self.settings.accumulate):
+            loss = wrapped(batch.task, past, future) * share
+            self.fabric.backward(loss)
+            total = total + loss.detach()
+        return total
 
     def _clip(self) -> Tensor:
         return torch.nn.utils.clip_grad_norm_(self.clipped, self.settings.optimizer.clip or float("inf"))
@@ -142,26 +225,30 @@ class JointTraining:
         """End the rank phase; training goes on with what is left of model and optimiser."""
         assert self.phase is not None
         self._log_ranks(log, step)
-        if self.phase.unmoved:
-            self._alarm(log, step, "the ranks of the experts never moved: model.adapter.rank has no effect")
+        self._alarms(log, step, unmoved_ranks(self.phase))
         before = optimizer_state(optimizer, self.forecaster)
         kept = self.phase.finish()
         wrapped, fresh = self._setup()
         learning = {name for name, p in self.forecaster.named_parameters() if p.requires_grad}
         load_optimizer_state(fresh.optimizer, self.forecaster, compacted_state(before, kept, learning))
+        if self.average:
+            self.average.compact(kept)
         self._log_ranks(log, step)
         self.progress.ranks_fixed(step, self.phase)
         return wrapped, fresh
 
-    def _alarm(self, log: JsonLines, step: int, what: str) -> None:
-        log.write("alarm", step, what=what)
-        self.progress.alarm(what)
+    def _alarms(self, log: JsonLines, step: int, found: Iterable[str]) -> None:
+        for what in found:
+            log.write("alarm", step, what=what)
+            self.progress.alarm(what)
 
     def _log_ranks(self, log: JsonLines, step: int) -> None:
         if self.phase is not None:
             log.write("ranks", step, **self.phase.row())
 
-    def _log(self, log: JsonLines, step: int, row: dict[str, Any], batches: Prefetcher[Batch]) -> None:
+    def _log(self, log: JsonLines, step: int, tally: Tally, batches: Prefetcher[Batch]) -> None:
+        row = tally.drain()
+        self._alarms(log, step, tally.skipped)
         for task, seen in self.reader.schedule.progress(step).items():
             if task in row["tasks"]:
                 row["tasks"][task] |= seen
@@ -171,21 +258,63 @@ class JointTraining:
             self._log_ranks(log, step)
         self.progress.losses({task: values["loss"] for task, values in row["tasks"].items()})
 
-    def _checkpoint(self, log: JsonLines, step: int, optimizer: AdamW, *, score: bool) -> None:
-        better = False
-        if score:
-            result = validate(self.forecaster, self.validation, self.reader.schedule.batches, self.fabric.device)
-            better = not self.best or result.score < self.best["score"]
-            if better:
-                self.best = {"step": step, "score": result.score}
-            log.write(
-                "validation", step, score=result.score, errors=dict(result.errors), persistence=dict(result.reference)
-            )
-            log.write("experts", step, tasks=dict(result.experts))
-            self.progress.validation(step, result, better=better)
-            if idle := never_used(result.experts.values()):
-                more = f" and {len(idle) - 3} more" if len(idle) > 3 else ""
-                self._alarm(log, step, f"experts that no task uses: {', '.join(idle[:3])}{more}")
-        fixed = self.phase is not None and step >= self.phase.end
-        state = gather(step, self.forecaster, optimizer, {"best": self.best, "ranks_fixed": fixed})
-        self.run.checkpoints.save(state, keep=self.settings.checkpoint.keep)
+    def _validate(self, log: JsonLines, step: int, optimizer: AdamW) -> None:
+        schedule = self.reader.schedule
+        with self.average.in_use() if self.average else nullcontext():
+            result = validate(self.forecaster, self.validation, schedule.batches, self.fabric.device)
+        better = not self.best or result.score < self.best["score"]
+        if better:
+            self.best = {"step": step, "score": result.score}
+        log.write(
+            "validation", step, score=result.score, errors=dict(result.errors), persistence=dict(result.reference)
+        )
+        log.write("experts", step, tasks=dict(result.experts))
+        self.progress.validation(step, result, better=better)
+        drawn = {task: seen["samples"] // schedule.batches[task] for task, seen in schedule.progress(step).items()}
+        self._alarms(log, step, unused_experts(result.experts))
+        self._alarms(log, step, dwarfing(result))
+        self._alarms(log, step, idle_parts(self.forecaster, optimizer, drawn))
+
+    def _checkpoint(self, log: JsonLines, step: int, optimizer: AdamW, tally: Tally) -> None:
+        if self.trunk:
+            check_unchanged(self.forecaster.model.trunk_parameters(), self.trunk)
+        self.watch.check()
+        log.sync()
+        state = {
+            "best": self.best,
+            "ranks_fixed": self.phase is not None and step >= self.phase.end,
+            "tally": tally.state(),
+            "next": upcoming(self.reader.schedule, step),
+            "versions": {group: dict(own) for group, own in self.versions.items()},
+            "run": self.name,
+        }
+        average = self.average.tensors if self.average else None
+        whole = gather(step, self.forecaster, optimizer, state, average)
+        self.run.checkpoints.save(whole, keep=self.settings.checkpoint.keep)
+
+
+def parts(batch: Batch, count: int) -> Iterator[tuple[Tensor, Tensor, Tensor | float]]:
+    """Give ``batch`` in ``count`` parts, ``past`` and ``future``, with each one's share of the valid target pixels."""
+    if count == 1:
+        yield batch.past, batch.future, 1.0
+        return
+    pixels = batch.future.isfinite().sum().clamp(min=1)
+    for past, future in zip(batch.past.chunk(count), batch.future.chunk(count), strict=True):
+        yield past, future, future.isfinite().sum() / pixels
+
+
+def check_divisible(task: str, batch: int, count: int) -> None:
+    """Make sure that a batch of ``task`` can be worked through in ``count`` equal parts.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if batch % count:
+        raise UsageError(
+            f"batch '{batch}' of task '{task}' cannot be divided into training.accumulate={count} equal parts",
+            help="choose a batch that is a multiple of it",
+        )
+
+
+def _first(batch: Batch, windows: int) -> Batch:
+    return batch._replace(past=batch.past[:windows], future=batch.future[:windows])

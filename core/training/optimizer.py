@@ -54,7 +54,18 @@ def build_optimizer(module: nn.Module, settings: AdamW, rank_lr: float = 0.0) ->
 
 
 def optimizer_state(optimizer: TorchAdamW, module: nn.Module) -> dict[str, Tensor]:
-    """Return the optimiser's tensors as ``moment/parameter``."""
+    """Return the optimiser's tensors as ``moment/parameter``.
+
+    Raises:
+        CheckpointError: It has some of a parameter that is none of ``module``'s.
+    """
+    named = {id(parameter) for parameter in module.parameters()}
+    if strangers := [p for p in optimizer.state if id(p) not in named]:
+        raise CheckpointError(
+            f"the optimiser keeps state of a parameter '{tuple(strangers[0].shape)}' that is not the model's, so it"
+            " would not be in the checkpoint",
+            help="a plug-in replaced a parameter while training",
+        )
     return {
         f"{moment}/{name}": tensor
         for name, parameter in module.named_parameters()
@@ -69,10 +80,16 @@ def load_optimizer_state(optimizer: TorchAdamW, module: nn.Module, tensors: Mapp
         CheckpointError: A tensor belongs to no parameter that learns.
     """
     parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    moments = {key.split("/", 1)[0] for key in tensors}
+    known = {key.split("/", 1)[1] for key in tensors}
+    if missing := sorted({f"{moment}/{name}" for moment in moments for name in known} - set(tensors)):
+        raise CheckpointError(f"the checkpoint lacks the optimiser's '{missing[0]}'")
     for key, tensor in tensors.items():
         moment, name = key.split("/", 1)
         if name not in parameters:
             raise CheckpointError(f"the optimiser's '{key}' belongs to no parameter that learns")
+        if tensor.ndim and tensor.shape != parameters[name].shape:
+            raise CheckpointError(f"the optimiser's '{key}' has another shape than its parameter")
         optimizer.state[parameters[name]][moment] = tensor.to(parameters[name].device)
 
 

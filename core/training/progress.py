@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bars, TextColumn, TimeRemainingColumn
 
+from unistd.core.training.account import account_lines
 from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.validation import Validation
 
@@ -72,6 +73,11 @@ class Progress:
             f" {min(ranks):.0f} to {max(ranks):.0f} each",
             highlight=False,
         )
+
+    def restored(self, row: Mapping[str, Any]) -> None:
+        """Print what a resumed run took up again."""
+        for line in account_lines(row):
+            self.console.print(f"  {line}", highlight=False, soft_wrap=True)
 
     def alarm(self, what: str) -> None:
         """Print what is wrong with a run that goes on nevertheless."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from unistd.core.errors import UsageError
-from unistd.core.training.checkpoint import CheckpointFolder, replace_file
+from unistd.core.training.checkpoint import CheckpointFolder
+from unistd.core.training.durable import replace_file
 
 
 class RunFolder:
@@ -38,7 +39,8 @@ class RunFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"the output '{self.path}' is a file", help="name a folder")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        # A run killed while its record was written has nothing but that half record.
+        if self.path.is_dir() and any(not path.name.startswith(".spec.json.") for path in self.path.iterdir()):
             is_run = (self.path / "spec.json").is_file()
             other = f"'-o output={self.path}-2' starts another one"
             raise UsageError(

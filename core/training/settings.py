@@ -97,8 +97,8 @@ class CheckpointSettings(Settings):
     """How many of the newest checkpoints stay; the best one stays besides."""
 
 
-class TrainingSettings(Settings):
-    """One joint training run."""
+class FittingSettings(Settings):
+    """What joint training and pre-training have in common."""
 
     steps: Steps = 1000
     """Optimisation steps; each is one batch of one task."""
@@ -122,3 +122,24 @@ class TrainingSettings(Settings):
     """Checkpoints and validation."""
     log_every: Steps = 10
     """Steps between rows of ``log.jsonl``."""
+    nonfinite: Literal["stop", "skip"] = "stop"
+    """What becomes of a run whose loss or gradient is not finite; the step itself changes no weight either way.
+    ``skip`` goes on, up to ten such steps in a row.
+    """
+    diverged: Positive = 1000.0
+    """Mean training loss of a task since the last row of the log from which on the run stops; a forecast of the mean
+    has about 1.
+    """
+
+
+class TrainingSettings(FittingSettings):
+    """One joint training run."""
+
+    accumulate: Steps = 1
+    """Parts a batch is worked through in, one after another, whose gradients are added up: less memory, the same step
+    but for rounding (and statistics of batch norms, which see one part at a time).
+    """
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay of the moving average of the weights; with it, validation, evaluation, forecasts and export use the
+    averaged weights.
+    """

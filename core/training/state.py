@@ -11,6 +11,7 @@ from torch.optim import AdamW
 
 from unistd.core.errors import CheckpointError
 from unistd.core.forecaster import Forecaster
+from unistd.core.training.average import averaged
 from unistd.core.training.checkpoint import Checkpoint
 from unistd.core.training.optimizer import load_optimizer_state, optimizer_state
 from unistd.core.training.rank_phase import adopt_ranks
@@ -31,15 +32,35 @@ def learned_tensors(forecaster: Forecaster) -> dict[str, Tensor]:
     }
 
 
-def gather(step: int, forecaster: Forecaster, optimizer: AdamW, state: Mapping[str, Any]) -> Checkpoint:
-    """Collect the state after ``step`` steps."""
-    return snapshot(step, forecaster, learned_tensors(forecaster), optimizer, state)
+def gather(
+    step: int,
+    forecaster: Forecaster,
+    optimizer: AdamW,
+    state: Mapping[str, Any],
+    average: Mapping[str, Tensor] | None = None,
+) -> Checkpoint:
+    """Collect the state after ``step`` steps, with the ``average`` of the weights where there is one."""
+    return snapshot(step, forecaster, learned_tensors(forecaster), optimizer, state, average)
 
 
 def snapshot(
-    step: int, module: nn.Module, model: Mapping[str, Tensor], optimizer: AdamW, state: Mapping[str, Any]
+    step: int,
+    module: nn.Module,
+    model: Mapping[str, Tensor],
+    optimizer: AdamW,
+    state: Mapping[str, Any],
+    average: Mapping[str, Tensor] | None = None,
 ) -> Checkpoint:
-    """Collect the tensors ``model`` of ``module``, those of its optimiser, and the state of random numbers."""
+    """Collect the tensors ``model`` of ``module``, those of its optimiser, and the state of random numbers.
+
+    Raises:
+        CheckpointError: The model or the optimiser has state that no tensor of a name holds.
+    """
+    if odd := sorted(name for name, value in model.items() if not isinstance(value, Tensor)):
+        raise CheckpointError(
+            f"'{odd[0]}' is no tensor, so it would not be in the checkpoint",
+            help="its plug-in has to keep it with self.register_buffer",
+        )
     random = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         random["cuda"] = torch.cuda.get_rng_state()
@@ -47,6 +68,7 @@ def snapshot(
         "model": model,
         "optimizer": optimizer_state(optimizer, module),
         "random": random,
+        **({} if average is None else {"average": average}),
     }
     return Checkpoint(step=step, tensors=tensors, state=state)
 
@@ -59,6 +81,18 @@ def restore_model(checkpoint: Checkpoint, forecaster: Forecaster) -> None:
     """
     adopt_ranks(forecaster, checkpoint.tensors["model"], fixed=checkpoint.state["ranks_fixed"])
     copy_strictly(checkpoint.tensors["model"], learned_tensors(forecaster))
+
+
+def use_average(checkpoint: Checkpoint, forecaster: Forecaster) -> bool:
+    """Give a restored model the averaged weights of ``checkpoint``; tell whether there are any.
+
+    Raises:
+        CheckpointError: An average is missing, superfluous or of another shape.
+    """
+    if "average" not in checkpoint.tensors:
+        return False
+    copy_strictly(checkpoint.tensors["average"], averaged(forecaster))
+    return True
 
 
 def copy_strictly(stored: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:

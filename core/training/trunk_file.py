@@ -12,7 +12,7 @@ from safetensors.torch import load as from_bytes, save as to_bytes
 from torch import Tensor, nn
 
 from unistd.core.errors import CheckpointError, ModelError
-from unistd.core.training.checkpoint import replace_file
+from unistd.core.training.durable import replace_file
 
 
 def trunk_digest(parameters: Mapping[str, nn.Parameter]) -> str:
