@@ -85,11 +85,19 @@ class MovingDigits(Task):
             pool = images[np.isin(np.arange(len(images)) % 10, PARTS[split])]
             for index in range(self.counts[split]):
                 rng = np.random.default_rng((self.seed, number, index))
-                chosen = pool[rng.integers(len(pool), size=self.digits)]
-                frames = draw(chosen, np.stack([walk(rng, self.frames) for _ in chosen]))
                 yield FrameSequence(
-                    name=f"{split}-{index}", frames=frames, times=times, split=split, files=(str(path),)
+                    name=f"{split}-{index}",
+                    frames=bounce(pool, rng, digits=self.digits, frames=self.frames),
+                    times=times,
+                    split=split,
+                    files=(str(path),),
                 )
+
+
+def bounce(pool: NDArray[np.uint8], rng: np.random.Generator, *, digits: int, frames: int) -> NDArray[np.uint8]:
+    """Draw a sequence (frames, 1, 64, 64) of digits chosen from ``pool`` (n, 28, 28) with replacement."""
+    chosen = pool[rng.integers(len(pool), size=digits)]
+    return draw(chosen, np.stack([walk(rng, frames) for _ in chosen]))
 
 
 def walk(rng: np.random.Generator, frames: int) -> NDArray[np.int64]:
@@ -117,13 +125,15 @@ def draw(digits: NDArray[np.uint8], corners: NDArray[np.int64]) -> NDArray[np.ui
 
 
 def read_digits(path: Path) -> NDArray[np.uint8]:
-    """Read the images (n, 28, 28) of a gzipped idx file.
+    """Read the images (n, 28, 28) of an idx file, gzipped or not.
 
     Raises:
         DataError: The file is damaged, no idx file of 28×28 bytes, or shorter than it says.
     """
     try:
-        content = gzip.decompress(path.read_bytes())
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot be unpacked: {error}", where=str(path), help="fetch the file again") from error
     header = struct.unpack(">4i", content[:16]) if len(content) >= 16 else ()

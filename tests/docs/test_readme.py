@@ -77,7 +77,8 @@ def test_examples_validate(name):
 
 
 def test_paper_example_lacks_nothing_but_tasks(capsys):
-    assert main(["validate", str(ROOT / "examples" / "paper.yaml")]) == 2
+    code = main(["validate", str(ROOT / "examples" / "paper.yaml")])
     problems = re.findall(r"paper\.yaml:\d+:\d+: (.*)", capsys.readouterr().err)
-    assert len(problems) == 10
+    assert code == (2 if problems else 0)
+    assert not [name for name in ("moving-mnist", "bair", "human36m", "kth") if f"'{name}'" in "".join(problems)]
     assert all(problem.startswith("unknown task '") for problem in problems)
