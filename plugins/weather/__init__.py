@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from unistd.plugins.weather.config import ErsstConfig, FmiRadarConfig, GlobCurrentConfig, Wfde5Config
+from unistd.plugins.weather.config import (
+    EnsoConfig,
+    ErsstConfig,
+    FmiRadarConfig,
+    GlobCurrentConfig,
+    SevirConfig,
+    Wfde5Config,
+)
 from unistd.registry.component import Component
 from unistd.registry.hooks import hookimpl
 
 PLUGIN_API = 1
-NETCDF4 = ("h5py>=3.8",)  # h5netcdf reads NetCDF4 through it, but since 1.8 does not bring it
+NETCDF4 = ("h5py>=3.8",)  # h5netcdf reads NetCDF4 through it, but since 1.8 does not bring it; SEVIR is HDF5 itself
 
 
 @hookimpl
@@ -42,6 +49,22 @@ def unistd_components() -> list[Component]:
             config=ErsstConfig,
             target="unistd.plugins.weather.ersst:Ersst",
             summary="Sea surface temperature of the globe on 2°, monthly, 6→6",
+            requires=NETCDF4,
+        ),
+        Component(
+            kind="task",
+            name="sevir",
+            config=SevirConfig,
+            target="unistd.plugins.weather.sevir:Sevir",
+            summary="Storms over the United States, liquid water seen by radar, 384×384, 5 minutes, 13→12",
+            requires=NETCDF4,
+        ),
+        Component(
+            kind="task",
+            name="enso",
+            config=EnsoConfig,
+            target="unistd.plugins.weather.enso:Enso",
+            summary="El Niño in climate models and a reanalysis, sea surface temperature, monthly, 12→14",
             requires=NETCDF4,
         ),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -38,3 +38,21 @@ class ErsstConfig(TaskConfig):
 
     root: Path | None = None
     """Folder of the raw file; by default ``ersst`` in $UNISTD_DATA, else in data/ or ../shared/data here."""
+
+
+class SevirConfig(TaskConfig):
+    """Storms over the United States."""
+
+    root: Path | None = None
+    """Folder of the raw files; by default ``sevir`` in $UNISTD_DATA, else in data/ or ../shared/data here."""
+    protocol: Literal["unistd", "earthformer", "predbench"] = "unistd"
+    """How the events are divided: our own way, or that of a benchmark to set numbers beside."""
+
+
+class EnsoConfig(TaskConfig):
+    """Sea surface temperature of climate models and a reanalysis."""
+
+    root: Path | None = None
+    """Folder of the raw files; by default ``enso`` in $UNISTD_DATA, else in data/ or ../shared/data here."""
+    protocol: Literal["unistd", "earthformer", "earthformer-paper", "predbench"] = "unistd"
+    """How the records are divided and cut: our own way, or that of a benchmark to set numbers beside."""

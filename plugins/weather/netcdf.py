@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from unistd.core.errors import DataError
 
+_UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError)
 Engine = Literal["h5netcdf", "scipy"]
 Axis = tuple[NDArray[np.floating[Any]], dict[str, str]]
 
@@ -28,7 +31,23 @@ def load(path: Path, engine: Engine) -> xr.Dataset:
                 if "Unit" in variable.attrs:  # GlobCurrent's spelling, which would leave its times plain numbers
                     variable.attrs["units"] = variable.attrs.pop("Unit")
             return xr.decode_cf(raw).load()
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
+    except _UNREADABLE as error:
+        raise DataError(f"cannot be read as NetCDF: {error}", where=str(path), help="fetch the file again") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[xr.Dataset]:
+    """Open a file, NetCDF 3 or 4, whose variables are read as far as they are used; missing values as NaN, times raw.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            engine: Engine = "scipy" if file.read(3) == b"CDF" else "h5netcdf"
+        with xr.open_dataset(path, engine=engine, decode_times=False, cache=False) as data:
+            yield data
+    except _UNREADABLE as error:
         raise DataError(f"cannot be read as NetCDF: {error}", where=str(path), help="fetch the file again") from error
 
 
