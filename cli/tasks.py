@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import click
 
+from unistd.cli.lazy import LazyCommand, LazyGroup
 from unistd.cli.options import as_json
 from unistd.cli.table import table
+from unistd.cli.task_page import index_page, step_of, task_page, window_of
+from unistd.core.errors import UsageError
 from unistd.core.task import Task, TaskCard
 from unistd.registry.registry import Registry
 from unistd.registry.slot import Choice
+from unistd.registry.task_sheet import task_sheet
 
-UNITS = {"m": "min", "D": "day", "M": "month"}
-"""How numpy's letters of time are said; the others say it themselves."""
+COMMANDS = (LazyCommand("show", "Print one task's card in full.", "unistd.cli.tasks:show_task"),)
 
 
-@click.command(epilog="Example: unistd tasks --json")
+@click.group(cls=LazyGroup, lazy=COMMANDS, invoke_without_command=True, epilog="Example: unistd tasks --json")
 @as_json
-def tasks(*, as_json: bool) -> None:
+@click.pass_context
+def tasks(ctx: click.Context, *, as_json: bool) -> None:
     """List the installed tasks with their protocol; no raw file is needed."""
+    if ctx.invoked_subcommand is not None:
+        if as_json:
+            raise UsageError("'--json' stands before 'show'", help="unistd tasks show NAME --json")
+        return
     registry = Registry.discover()
     cards = {name: card for name in registry.names("task") if (card := _card(registry, name)) is not None}
     if as_json:
@@ -28,6 +38,40 @@ def tasks(*, as_json: bool) -> None:
     else:
         header = ("task", "discipline", "window", "step", "channels; source")
         click.echo(table(header, [(name, *_row(card)) for name, card in cards.items()]))
+
+
+@click.command(epilog="Example: unistd tasks show cityscapes")
+@click.argument("name", required=False)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write a page of every task here instead."
+)
+@as_json
+def show_task(name: str | None, out: Path | None, *, as_json: bool) -> None:
+    """Print card, files, protocols, options and metrics of task NAME."""
+    if (name is None) == (out is None):
+        raise UsageError("either a task's NAME or '--out' has to be given", help="unistd tasks lists the names")
+    if out is not None and as_json:
+        raise UsageError("'--out' writes Markdown", help="leave out '--json'")
+    registry = Registry.discover()
+    if out is not None:
+        _write_pages(registry, out)
+        return
+    sheet = task_sheet(registry, str(name))
+    click.echo(json.dumps(sheet, indent=2) if as_json else task_page(sheet), nl=as_json)
+
+
+def task_pages(registry: Registry) -> dict[str, str]:
+    """Return file name and text of the page of every task, and of the page that lists them."""
+    sheets = [task_sheet(registry, name) for name in registry.names("task")]
+    return {"README.md": index_page(sheets)} | {f"{sheet['name']}.md": task_page(sheet) for sheet in sheets}
+
+
+def _write_pages(registry: Registry, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    pages = task_pages(registry)
+    for name, text in pages.items():
+        (out / name).write_text(text, encoding="utf-8")
+    click.echo(f"{out}: {len(pages)} pages")
 
 
 def _card(registry: Registry, name: str) -> TaskCard | None:
@@ -45,6 +89,5 @@ def _row(card: TaskCard) -> tuple[str, ...]:
     for channel in card.channels:
         by_unit.setdefault(channel.unit, []).append(channel.name)
     channels = ", ".join(f"{', '.join(names)} [{unit}]" for unit, names in by_unit.items())
-    count, unit = card.step
-    window = f"{card.window.past} → {card.window.future}"
-    return card.discipline, window, f"{count} {UNITS.get(unit, unit)}", f"{channels}; {card.source}"
+    fields: dict[str, Any] = asdict(card)
+    return card.discipline, window_of(fields), step_of(fields), f"{channels}; {card.source}"

@@ -69,6 +69,71 @@ def test_tasks_as_json_are_whole_cards(capsys):
     assert (card["discipline"], card["window"]) == ("traffic", {"past": 8, "future": 4})
 
 
+def test_tasks_show_prints_a_task_in_full(capsys):
+    assert main(["tasks", "show", "kitti"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "# kitti"
+    assert [line for line in lines if line.startswith("#")][1:] == [
+        "## Raw files, and what becomes of them",
+        "## Protocols",
+        "### `unistd` (default)",
+        "### `predbench`",
+        "## Options",
+        "## Default metrics",
+    ]
+    rows = {cells[1]: cells[2:-1] for line in lines if len(cells := re.split(r" *\| *", line)) > 3}
+    assert rows["channels"] == ["red [1], green [1], blue [1]"]
+    assert rows["licence"] == ["CC BY-NC-SA 3.0"]
+    assert rows["`protocol`"][:2] == ["'unistd' or 'predbench'", "`unistd`"]
+    assert rows["`root`"][:2] == ["path or null", "–"]
+
+
+def test_tasks_show_as_json_holds_the_card_of_every_protocol(capsys):
+    assert main(["tasks", "show", "unistd/cityscapes", "--json"]) == 0
+    sheet = json.loads(capsys.readouterr().out)
+    assert sheet["card"]["stride"] == [5, 30, 30]
+    assert {p["name"]: p["stride"] for p in sheet["protocols"]} == {"unistd": [5, 30, 30], "predbench": [5, 5, 30]}
+    assert all(p["summary"] and p["mends"] for p in sheet["protocols"])
+    assert [metric["kind"] for metric in sheet["metrics"]] == ["mse", "mae", "psnr", "ssim"]
+    assert [option["name"] for option in sheet["options"]] == ["root", "protocol"]
+    assert "leftImg8bit_sequence/{train,val,test}/<city>" in sheet["files"]
+    assert "Args:" not in sheet["files"]
+
+
+def test_tasks_show_says_bounds_of_options(capsys):
+    assert main(["tasks", "show", "synthetic-driving", "--json"]) == 0
+    types = {option["name"]: option["type"] for option in json.loads(capsys.readouterr().out)["options"]}
+    assert types["height"] == "integer ≥ 8"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "kity"], "unknown task 'kity'\n  help: did you mean 'kitti'?"),
+        (["show"], "either a task's NAME or '--out' has to be given"),
+        (["show", "kitti", "--out", "pages"], "either a task's NAME or '--out' has to be given"),
+        (["show", "--out", "pages", "--json"], "'--out' writes Markdown"),
+        (["--json", "show", "kitti"], "'--json' stands before 'show'\n  help: unistd tasks show NAME --json"),
+        (["kitti"], "unknown command 'kitti'"),
+    ],
+)
+def test_tasks_show_refuses_what_it_cannot_answer(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["tasks", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tasks_show_out_writes_a_page_of_every_task(tmp_path, capsys):
+    assert main(["tasks", "show", "--out", str(tmp_path / "pages")]) == 0
+    names = Registry.discover().names("task")
+    assert capsys.readouterr().out == f"{tmp_path / 'pages'}: {len(names) + 1} pages\n"
+    index = (tmp_path / "pages" / "README.md").read_text()
+    assert all(f"({name}.md)" in index for name in names)
+    assert main(["tasks", "show", "kitti"]) == 0
+    assert (tmp_path / "pages" / "kitti.md").read_text() == capsys.readouterr().out
+
+
 def test_a_task_that_cannot_be_built_hides_no_other(installed_plugin, monkeypatch, capsys):
     source = """
 from unistd.registry.component import Component, TaskConfig

@@ -37,7 +37,7 @@ def test_help_lists_every_command(capsys):
     assert all(re.search(rf"^  {re.escape(c.name)} +{re.escape(c.summary)}$", out, re.MULTILINE) for c in COMMANDS)
 
 
-@pytest.mark.parametrize("words", [[], *([c.name] for c in COMMANDS), ["plugins", "list"]])
+@pytest.mark.parametrize("words", [[], *([c.name] for c in COMMANDS), ["plugins", "list"], ["tasks", "show"]])
 def test_every_help_ends_with_an_example(words, capsys):
     assert main([*words, "--help"]) == 0
     last = capsys.readouterr().out.rstrip().splitlines()[-1]
