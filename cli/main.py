@@ -18,6 +18,7 @@ COMMANDS = (
     LazyCommand("report", "Write a run as one HTML page.", "unistd.cli.report:report"),
     LazyCommand("predict", "Forecast one task with a trained run.", "unistd.cli.predict:predict"),
     LazyCommand("export", "Write one task of a trained run for use elsewhere.", "unistd.cli.export:export"),
+    LazyCommand("data", "Make stores of raw files, and see what is in them.", "unistd.cli.data:data"),
     LazyCommand("validate", "Find every error in specs.", "unistd.cli.validate:validate"),
     LazyCommand("show", "Print a spec with all its defaults.", "unistd.cli.show:show"),
     LazyCommand("schema", "Print the JSON Schema of a spec, for editors.", "unistd.cli.schema:schema"),

@@ -26,18 +26,25 @@ COMMANDS = (LazyCommand("show", "Print one task's card in full.", "unistd.cli.ta
 @as_json
 @click.pass_context
 def tasks(ctx: click.Context, *, as_json: bool) -> None:
-    """List the installed tasks with their protocol; no raw file is needed."""
+    """List the installed tasks with their protocol; no raw file is needed.
+
+    JSON leaves out those whose options decide on it, such as the store of an imported data set.
+    """
     if ctx.invoked_subcommand is not None:
         if as_json:
             raise UsageError("'--json' stands before 'show'", help="unistd tasks show NAME --json")
         return
     registry = Registry.discover()
-    cards = {name: card for name in registry.names("task") if (card := _card(registry, name)) is not None}
+    found = {name: registry.find("task", name) for name in registry.names("task")}
+    fixed = [name for name, component in found.items() if component.has_defaults]
+    cards = {name: card for name in fixed if (card := _card(registry, name)) is not None}
     if as_json:
         click.echo(json.dumps({name: asdict(card) for name, card in cards.items()}, indent=2))
     else:
         header = ("task", "discipline", "window", "step", "channels; source")
-        click.echo(table(header, [(name, *_row(card)) for name, card in cards.items()]))
+        rows = [(name, *_row(card)) for name, card in cards.items()]
+        rows += [(name, "", "", "", own.summary) for name, own in found.items() if not own.has_defaults]
+        click.echo(table(header, sorted(rows)))
 
 
 @click.command(epilog="Example: unistd tasks show cityscapes")
@@ -62,7 +69,7 @@ def show_task(name: str | None, out: Path | None, *, as_json: bool) -> None:
 
 def task_pages(registry: Registry) -> dict[str, str]:
     """Return file name and text of the page of every task, and of the page that lists them."""
-    sheets = [task_sheet(registry, name) for name in registry.names("task")]
+    sheets = [task_sheet(registry, name) for name in registry.names("task") if registry.find("task", name).has_defaults]
     return {"README.md": index_page(sheets)} | {f"{sheet['name']}.md": task_page(sheet) for sheet in sheets}
 
 

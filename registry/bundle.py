@@ -51,7 +51,8 @@ def open_bundle(folder: Path, registry: Registry, trunk: Path | None = None) -> 
             f"the bundle brings its own trunk, so '{trunk}' has no use", where=str(folder), help="leave 'trunk' out"
         )
     from_file = facts.brings_trunk or trunk is not None
-    model = compose_model(without_download(spec) if from_file else spec, registry)
+    frames = {facts.task: (facts.window, len(facts.channels))}  # an imported task would need its store to know them
+    model = compose_model(without_download(spec) if from_file else spec, registry, frames)
     if trunk is not None:
         load_trunk(trunk, model.trunk_parameters(), facts.trunk)
     forecaster = Forecaster(model, {facts.task: Normalization.identity(len(facts.channels))})

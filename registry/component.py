@@ -105,9 +105,13 @@ class Component:
         return not any(field.is_required() for field in self.config.model_fields.values())
 
     def options(self, config: BaseModel) -> dict[str, Any]:
-        """Return the keyword arguments of ``target`` that ``config`` holds."""
+        """Return the keyword arguments of ``target`` that ``config`` holds.
+
+        A field of the composer is the task's as well where the task cannot do without it.
+        """
         skip = COMPOSER_FIELDS if isinstance(config, TaskConfig) else frozenset()
-        return {name: getattr(config, name) for name in type(config).model_fields if name not in skip}
+        fields = type(config).model_fields.items()
+        return {name: getattr(config, name) for name, field in fields if name not in skip or field.is_required()}
 
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

@@ -56,19 +56,25 @@ def compose_task(name: str, choice: Choice, registry: Registry) -> ComposedTask:
     return ComposedTask(name, choice, config, task, window)
 
 
-def compose_model(spec: RunSpec, registry: Registry) -> UnifiedModel:
-    """Build the model of ``spec`` with first weights that depend on ``spec.seed`` alone; no file of a task is read."""
-    tasks = compose_tasks(spec, registry)
+def compose_model(
+    spec: RunSpec, registry: Registry, frames: Mapping[str, tuple[Window, int]] | None = None
+) -> UnifiedModel:
+    """Build the model of ``spec`` with first weights that depend on ``spec.seed`` alone; no raw file is read.
+
+    Window and number of channels of every task are its own; with ``frames``, those, and no task is built.
+    """
+    if frames is None:
+        tasks = compose_tasks(spec, registry)
+        frames = {name: (own.window, len(own.task.card.channels)) for name, own in tasks.items()}
     parts = spec.model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
         backbone = registry.factory("backbone", parts.backbone)()
         heads = {}
-        for name, own in tasks.items():
-            channels = len(own.task.card.channels)
-            heads[name] = registry.factory("head", own.config.head)(
-                past=own.window.past,
-                future=own.window.future,
+        for name, (window, channels) in frames.items():
+            heads[name] = registry.factory("head", cast(TaskConfig, spec.tasks[name].config).head)(
+                past=window.past,
+                future=window.future,
                 channels_in=channels,
                 channels_out=channels,
                 trunk_width=backbone.width,

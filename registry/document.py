@@ -30,14 +30,14 @@ class Document:
         self._overrides: dict[Keys, str] = {}
 
     @classmethod
-    def open(cls, path: Path, overrides: Iterable[str] = ()) -> Document:
-        """Read a file and put ``key=value`` overrides on top.
+    def open(cls, path: Path, overrides: Iterable[str] = (), noun: str = "spec") -> Document:
+        """Read a file, which messages call ``noun``, and put ``key=value`` overrides on top.
 
         Raises:
             UsageError: The file is unreadable, larger than 1 MB or not UTF-8, or an override cannot be placed.
             SpecError: As the class.
         """
-        document = cls(_read(path))
+        document = cls(_read(path, noun))
         for override in overrides:
             document.override(override)
         return document
@@ -77,17 +77,17 @@ class Document:
         return "<override>" if issue.override else f"{self.source.name}:{issue.span.line}:{issue.span.column}"
 
 
-def _read(path: Path) -> Source:
+def _read(path: Path, noun: str) -> Source:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"the spec cannot be read: {error.strerror}", where=str(path)) from error
+        raise UsageError(f"the {noun} cannot be read: {error.strerror}", where=str(path)) from error
     if len(raw) > MAX_BYTES:
-        raise UsageError(f"the spec has {len(raw)} bytes; the limit is {MAX_BYTES}", where=str(path))
+        raise UsageError(f"the {noun} has {len(raw)} bytes; the limit is {MAX_BYTES}", where=str(path))
     try:
-        return Source(str(path), raw.decode("utf-8-sig"))
+        return Source(str(path), raw.decode("utf-8-sig"), noun)
     except UnicodeDecodeError as error:
-        raise UsageError(f"the spec is not UTF-8 at byte {error.start}", where=str(path)) from error
+        raise UsageError(f"the {noun} is not UTF-8 at byte {error.start}", where=str(path)) from error
 
 
 def _key(target: dict[str, Any] | list[Any], part: str, text: str) -> str | int:

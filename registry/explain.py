@@ -31,7 +31,7 @@ def explain(
         issues += [issue for error in found if (issue := _of_shape(document, keys, error, registry, spec))]
         if values := [error for error in found if error["type"] not in SHAPE]:
             shown = keys[-2:] if keys and isinstance(keys[-1], int) else keys[-1:]
-            subject = "key" if of_key else f"'{dotted(shown)}'" if keys else "the spec"
+            subject = "key" if of_key else f"'{dotted(shown)}'" if keys else f"the {document.source.noun}"
             help_ = next((error["ctx"]["help"] for error in values if "help" in error.get("ctx", {})), "")
             issues.append(document.issue(keys, f"{subject} {_any_of(values)}", help_, key=of_key))
     return issues
@@ -63,7 +63,7 @@ def _of_shape(
 
 
 def _unknown_key(document: Document, keys: Keys, registry: Registry, spec: type[BaseModel]) -> Issue:
-    place = holder(keys[:-1], document.data, registry, spec)
+    place = holder(keys[:-1], document.data, registry, spec, document.source.noun)
     if place is None:
         return document.issue(keys, f"unknown key '{keys[-1]}'", key=True)
     message = f"unknown key '{keys[-1]}' in {place.label}"
@@ -74,7 +74,7 @@ def _missing_key(
     document: Document, location: tuple[int | str, ...], registry: Registry, spec: type[BaseModel]
 ) -> Issue:
     keys, _ = _place(location[:-1], document.data)
-    place = holder(keys, document.data, registry, spec)
+    place = holder(keys, document.data, registry, spec, document.source.noun)
     if place is None:
         return document.issue(keys, f"'{location[-1]}' is missing")
     return document.issue(keys, f"'{location[-1]}' is missing in {place.label}", place.describe(location[-1]))

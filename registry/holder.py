@@ -33,9 +33,9 @@ class Holder:
         return (field.description or "") if field else ""
 
 
-def holder(keys: Keys, data: Any, registry: Registry, spec: type[BaseModel]) -> Holder | None:
+def holder(keys: Keys, data: Any, registry: Registry, spec: type[BaseModel], noun: str = "spec") -> Holder | None:
     """Return what the mapping under ``keys`` of a ``spec`` is an instance of; ``None`` where it cannot tell."""
-    found = Holder("the spec", spec)
+    found = Holder(f"the {noun}", spec)
     annotation: Any = spec
     for depth, key in enumerate(keys, 1):
         annotation = _child(annotation, key)

@@ -22,10 +22,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The name and text of a spec."""
+    """The name and text of a spec, and what messages call it."""
 
     name: str
     text: str
+    noun: str = "spec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class SpecError(UsageError):
     def __init__(self, source: Source, issues: Sequence[Issue]) -> None:
         self.issues = sorted(issues, key=lambda issue: (bool(issue.override), issue.span.line, issue.span.column))
         count = len(self.issues)
-        super().__init__(f"{count} {'error' if count == 1 else 'errors'} in the spec", where=source.name)
+        super().__init__(f"{count} {'error' if count == 1 else 'errors'} in the {source.noun}", where=source.name)
         self._source = source
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
 
+from unistd.core.importing.card import ImportCard
 from unistd.registry.component import KINDS, Component, Config, Kind
 from unistd.registry.registry import Registry
 from unistd.registry.run_spec import RunSpec, Spec
@@ -25,6 +26,11 @@ def json_schema(registry: Registry, spec: type[Spec] = RunSpec) -> dict[str, Any
             definitions |= _definitions(component, names)
         definitions[f"slot.{kind}"] = _slot(kind, offers)
     return {"$schema": DIALECT, **_link(schema)}
+
+
+def card_schema() -> dict[str, Any]:
+    """Return a schema that accepts what is read as an import card."""
+    return {"$schema": DIALECT, **ImportCard.model_json_schema()}
 
 
 class _Generator(GenerateJsonSchema):

@@ -1,0 +1,1 @@
+"""Frames from a user's own files, described by a card instead of by code."""

@@ -1,0 +1,124 @@
+"""Plain arrays: npy, npz and HDF5. Nothing pickled is ever read."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from unistd.core.errors import DataError
+from unistd.core.importing.card import ImportCard
+from unistd.core.importing.field import Field, Pieces, no_such
+from unistd.core.importing.times import Times, decode_times
+
+CONVENTIONS = ("scale_factor", "add_offset", "_FillValue", "missing_value")
+
+
+def open_npy(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
+    """Find the one array of an npy file."""
+    _no_coordinate(path, card)
+    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    load = partial(_load_npy, path)
+    found = Field(path=path, key="", shape=mapped.shape, dtype=mapped.dtype, load=load)
+    return dict.fromkeys(keys, found)
+
+
+def _load_npy(path: Path, selection: Pieces) -> NDArray[Any]:
+    return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[selection])
+
+
+def open_npz(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
+    """Find arrays of an npz file by their heads; one is unpacked as a whole when a part of it is asked for."""
+    with zipfile.ZipFile(path) as archive:
+        held = [name.removesuffix(".npy") for name in archive.namelist()]
+        heads = {key: _head(archive, key) for key in keys if key in held}
+    for key in keys:
+        if key not in heads:
+            raise no_such(key, held, path)
+    times = None
+    if card.time is not None and (name := card.time.coordinate) is not None:
+        if name not in held:
+            raise no_such(name, held, path)
+        values = _load_npz(path, name, ())
+        times = decode_times(values, card.time.units or "", card.time.calendar or "", card.step, path)
+    return {
+        key: Field(path=path, key=key, shape=shape, dtype=dtype, load=partial(_load_npz, path, key), times=times)
+        for key, (shape, dtype) in heads.items()
+    }
+
+
+def _head(archive: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    with archive.open(key + ".npy") as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+    return shape, dtype
+
+
+def _load_npz(path: Path, key: str, selection: Pieces) -> NDArray[Any]:
+    with np.load(path, allow_pickle=False) as archive:
+        values: NDArray[Any] = archive[key][selection]
+    return values
+
+
+def open_hdf5(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
+    """Find data sets of an HDF5 file, such as ``group/data``, whose attributes are not heeded."""
+    with h5py.File(path) as file:
+        held: list[str] = []
+        file.visititems(lambda name, node: held.append(name) if isinstance(node, h5py.Dataset) else None)
+        times = _hdf5_times(file, held, card, path)
+        found = {}
+        for key in keys:
+            data = _dataset(file, key, held, path)
+            ignored = [name for name in CONVENTIONS if name in data.attrs]
+            if ignored and "fill_value" not in card.model_fields_set:
+                help_ = "format: netcdf does; or say it as the card's fill_value, scale_factor and add_offset"
+                message = f"'{key}' has the attribute '{ignored[0]}', which format 'hdf5' does not heed"
+                raise DataError(message, where=str(path), help=help_)
+            found[key] = Field(
+                path=path,
+                key=key,
+                shape=data.shape,
+                dtype=data.dtype,
+                load=partial(_load_hdf5, path, key),
+                unit=_text(data.attrs.get("units", data.attrs.get("Unit", ""))),
+                times=times,
+            )
+    return found
+
+
+def _hdf5_times(file: h5py.File, held: list[str], card: ImportCard, path: Path) -> Times | None:
+    if card.time is None or card.time.coordinate is None:
+        return None
+    data = _dataset(file, card.time.coordinate, held, path)
+    units = card.time.units or _text(data.attrs.get("units", ""))
+    calendar = card.time.calendar or _text(data.attrs.get("calendar", ""))
+    return decode_times(data[()], units, calendar, card.step, path)
+
+
+def _dataset(file: h5py.File, key: str, held: list[str], path: Path) -> h5py.Dataset:
+    if key.strip("/") not in held:
+        raise no_such(key, held, path)
+    data: h5py.Dataset = file[key]
+    return data
+
+
+def _load_hdf5(path: Path, key: str, selection: Pieces) -> NDArray[Any]:
+    with h5py.File(path) as file:
+        return np.asarray(file[key][selection])
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _no_coordinate(path: Path, card: ImportCard) -> None:
+    if card.time is not None and card.time.coordinate is not None:
+        help_ = "give 'pattern' or 'start' instead"
+        raise DataError(f"holds no coordinate '{card.time.coordinate}'", where=str(path), help=help_)

@@ -1,0 +1,93 @@
+"""One array of one file: known by its shape, read a piece at a time."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.delayed import delayed
+from numpy.typing import NDArray
+
+from unistd.core.errors import DataError
+
+PIECE = 2**25  # bytes that are read at once
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, KeyError, IndexError, RuntimeError, SyntaxError),
+    *(zlib.error, zipfile.BadZipFile),
+)
+EXTRA = "pip install 'unistd[import]'"
+
+Pieces = tuple[slice, ...]
+Axis = tuple[NDArray[Any], dict[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """An array that lies in a file.
+
+    Attributes:
+        path, key: Where; the key is empty in a format with one array a file.
+        shape, dtype: What ``load`` gives for whole slices.
+        load: Opens the file and reads slices; a module's function with its arguments, so that any process can call it.
+        dims: The file's own names of the axes; empty where it has none.
+        unit: What the file says the unit is; empty where it says nothing.
+        times: (time,) datetime64[ms], where the file says them.
+        axes: Coordinates by the file's own name of their axis.
+    """
+
+    path: Path
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    load: Callable[[Pieces], NDArray[Any]]
+    dims: tuple[str, ...] = ()
+    unit: str = ""
+    times: NDArray[np.datetime64] | None = None
+    axes: Mapping[str, Axis] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What messages call the array."""
+        return f"'{self.key}'" if self.key else "the array"
+
+    def lazy(self, selection: Pieces, along: int) -> Any:
+        """Return the dask array of ``selection``, read in pieces along one axis."""
+        shape = tuple(len(range(*piece.indices(size))) for piece, size in zip(selection, self.shape, strict=True))
+        dtype = np.dtype(np.uint8) if self.dtype.kind == "b" else self.dtype.newbyteorder("=")
+        step = max(1, PIECE * shape[along] // max(1, int(np.prod(shape)) * dtype.itemsize))
+        read = partial(_read, self.load, self.path, dtype)
+        parts = []
+        for start in range(0, shape[along], step):
+            own = (*selection[:along], slice(start, min(start + step, shape[along])), *selection[along + 1 :])
+            size = (*shape[:along], min(step, shape[along] - start), *shape[along + 1 :])
+            parts.append(da.from_delayed(delayed(read)(own, size), size, dtype=dtype))  # type: ignore[no-untyped-call]
+        return da.concatenate(parts, axis=along)  # type: ignore[no-untyped-call]
+
+
+def _read(
+    load: Callable[[Pieces], NDArray[Any]], path: Path, dtype: np.dtype[Any], own: Pieces, size: tuple[int, ...]
+) -> NDArray[Any]:
+    try:
+        values = np.asarray(load(own))
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
+    if values.shape != size:
+        raise DataError(f"holds '{values.shape}' where its head says {size}", where=str(path), help="make it again")
+    return values.astype(dtype, copy=False)
+
+
+def unreadable(path: Path, error: BaseException) -> DataError:
+    """Return the error for a file that cannot be read."""
+    return DataError(f"cannot be read: {error}", where=str(path), help="see that it is whole, and of the card's format")
+
+
+def no_such(key: str, held: list[str], path: Path) -> DataError:
+    """Return the error for an array that is not in a file."""
+    return DataError(f"no variable '{key}'", where=str(path), help=f"the file holds {', '.join(held) or 'nothing'}")

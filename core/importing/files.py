@@ -1,0 +1,72 @@
+"""Which files a card means, and what of them is one sequence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from unistd.core.errors import DataError
+from unistd.core.importing.card import ImportCard
+from unistd.core.importing.layout import Block
+from unistd.core.importing.readers import format_of
+
+
+def channel_groups(card: ImportCard) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Return the patterns of each group of channels that lie in the same files."""
+    by_files: dict[tuple[str, ...], list[str]] = {}
+    for name, channel in card.channels.items():
+        by_files.setdefault(channel.files or card.files or (), []).append(name)
+    return {tuple(names): patterns for patterns, names in by_files.items()}
+
+
+def find_files(patterns: Sequence[str], folder: Path) -> list[Path]:
+    """Return every file the patterns stand for, numbers in names in the order of numbers.
+
+    Raises:
+        DataError: A pattern stands for nothing.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        path = Path(pattern).expanduser()
+        root = Path(path.anchor) if path.is_absolute() else folder
+        hits = root.glob(str(path.relative_to(path.anchor)))
+        own = [hit for hit in hits if hit.is_file() or (hit.suffix == ".zarr" and hit.is_dir())]
+        if not own:
+            near = root / Path(*path.relative_to(path.anchor).parts[:-1])
+            held = ", ".join(sorted(entry.name for entry in near.iterdir())[:8]) if near.is_dir() else ""
+            help_ = f"'{near}' holds {held or 'nothing'}" if near.is_dir() else "patterns are relative to the card"
+            raise DataError(f"no file matches '{pattern}'", where=str(folder), help=help_)
+        found.update(dict.fromkeys(own))
+    return sorted(found, key=lambda path: _natural(path.as_posix()))
+
+
+def _natural(text: str) -> list[tuple[bool, int, str]]:
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", text)]
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Return how messages and splits name a file: relative to the card, where it lies below it."""
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
+
+
+def raw_files(path: Path) -> list[str]:
+    """Return the files that a file consists of: itself, or those of a zarr folder."""
+    return sorted(str(part) for part in path.rglob("*") if part.is_file()) if path.is_dir() else [str(path)]
+
+
+def group_blocks(blocks: Sequence[Block], card: ImportCard, folder: Path) -> dict[str, list[Block]]:
+    """Return the blocks of each sequence by its name."""
+    default = {"video": "file", "image": "folder"}.get(format_of(blocks[0].path, card), "all")
+    if card.dims and "sequence" in card.dims:
+        default = "file"
+    if any(channel.files for channel in card.channels.values()):
+        default = "all"
+    by = card.sequence or default
+    whole = blocks[0].name if len(blocks) == 1 else card.name
+    grouped: dict[str, list[Block]] = {}
+    for block in blocks:
+        place = relative(block.path.parent, folder)
+        name = {"all": whole, "file": block.name, "folder": whole if place == "." else place}[by]
+        grouped.setdefault(name, []).append(block)
+    return grouped
