@@ -93,16 +93,10 @@ def _ranks(run: Path, *, as_json: bool) -> None:
 
 
 def _parameters(spec: RunSpec, registry: Registry) -> str:
-    from unistd.core.model import count_parameters
+    from unistd.core.plan.parts import parameters_by_part
     from unistd.registry.compose import compose_model, without_download
 
-    model = compose_model(without_download(spec), registry)
-    trunk = [(p.numel(), p.requires_grad) for p in model.trunk_parameters().values()]
-    parts = {"trunk": (sum(n for n, _ in trunk), sum(n for n, learns in trunk if learns))}
-    backbone = count_parameters(model.backbone)
-    parts["adapters and temporal modules"] = (backbone[0] - parts["trunk"][0], backbone[1] - parts["trunk"][1])
-    parts |= {f"head {name}": count_parameters(head) for name, head in model.heads.items()}
-    parts["all"] = count_parameters(model)
+    parts = parameters_by_part(compose_model(without_download(spec), registry))
     return table(
         ("part", "parameters", "learn"), [(name, f"{n:,}", f"{learn:,}") for name, (n, learn) in parts.items()]
     )

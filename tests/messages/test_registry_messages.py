@@ -113,7 +113,7 @@ BUILT_INS = ", ".join(sorted(name for name in Registry.discover({"UNISTD_PLUGINS
 GOLDEN = [
     (unknown, UnknownComponent, 2, f"""\
 unknown task 'human-motion'
-  help: installed: {BUILT_INS}
+  help: did you mean 'human36m'? installed: {BUILT_INS}
   or is it in plug-in 'human-motion' (unistd-h36m 0.2.1), which failed at import: \
 ModuleNotFoundError: No module named 'h5py_missing' (unistd_h36m.py:2)"""),
     (nearest, UnknownComponent, 2, """\
