@@ -44,6 +44,10 @@ class WindowConfig(Config):
     """Forecast frames T'."""
 
 
+Metrics = tuple[Annotated[Choice, Slot("metric")], ...]
+"""Scores of a forecast, as a task's options name them."""
+
+
 class TaskConfig(Config):
     """What every task of a spec can say; a task's own options are added by its subclass."""
 
@@ -51,7 +55,7 @@ class TaskConfig(Config):
     """Frames seen and forecast; the task's own protocol by default."""
     head: Annotated[Choice, Slot("head", "conv")] = Choice("conv")
     """The task's way into the trunk and out of it."""
-    metrics: tuple[Annotated[Choice, Slot("metric")], ...] = (
+    metrics: Metrics = (
         Choice(kind="mse"),
         Choice(kind="mae"),
         Choice(kind="rmse"),

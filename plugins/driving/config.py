@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from unistd.registry.component import TaskConfig
-from unistd.registry.slot import Choice, Slot
-
-Metrics = tuple[Annotated[Choice, Slot("metric")], ...]
-IMAGE_METRICS = (Choice(kind="mse"), Choice(kind="mae"), Choice(kind="psnr"), Choice(kind="ssim"))
+from unistd.plugins.metrics.config import IMAGE_METRICS
+from unistd.registry.component import Metrics, TaskConfig
 
 
 class CityscapesConfig(TaskConfig):

@@ -9,6 +9,10 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from unistd.registry.component import Config, UserPath
+from unistd.registry.slot import Choice
+
+IMAGE_METRICS = (Choice("mse"), Choice("mae"), Choice("psnr"), Choice("ssim"))
+"""Scores that pictures have by default."""
 
 
 class PixelConfig(Config):

@@ -6,15 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from unistd.registry.component import TaskConfig
-from unistd.registry.slot import Choice, Slot
+from unistd.plugins.metrics.config import IMAGE_METRICS
+from unistd.registry.component import Metrics, TaskConfig
 
 Count = Annotated[int, Field(ge=1)]
 Side = Annotated[int, Field(ge=8)]
 Days = Annotated[int, Field(ge=3)]
 Seed = Annotated[int, Field(ge=0)]
-Metrics = tuple[Annotated[Choice, Slot("metric")], ...]
-IMAGE_METRICS = (Choice(kind="mse"), Choice(kind="mae"), Choice(kind="psnr"), Choice(kind="ssim"))
 
 
 class SyntheticTrafficConfig(TaskConfig):

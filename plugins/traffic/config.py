@@ -7,8 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from unistd.registry.component import TaskConfig
+from unistd.registry.component import Metrics, TaskConfig
+from unistd.registry.slot import Choice
 
+COUNT_METRICS = (Choice("mse"), Choice("mae"), Choice("rmse"), Choice("wmape"))
+"""What PredBench reports of counts."""
 City = Literal["ANTWERP", "BANGKOK", "BARCELONA", "BERLIN", "CHICAGO", "ISTANBUL", "MELBOURNE", "MOSCOW"]
 CITIES: tuple[City, ...] = ("ANTWERP", "BANGKOK", "BARCELONA", "BERLIN", "CHICAGO", "ISTANBUL", "MELBOURNE")
 
@@ -23,6 +26,8 @@ class NycTaxiConfig(TaskConfig):
 class TaxiBjConfig(TaskConfig):
     """Taxi inflow and outflow in Beijing."""
 
+    metrics: Metrics = COUNT_METRICS
+    """Scores of the forecast; the per-pixel mean squared error ``mse`` is always among them."""
     root: Path | None = None
     """Folder of the raw files; by default ``taxibj`` in $UNISTD_DATA, else in data/ or ../shared/data here."""
     protocol: Literal["unistd", "openstl", "predbench"] = "unistd"
@@ -32,6 +37,8 @@ class TaxiBjConfig(TaskConfig):
 class Traffic4CastConfig(TaskConfig):
     """Traffic in seven cities as films, Traffic4cast 2021."""
 
+    metrics: Metrics = COUNT_METRICS
+    """Scores of the forecast; the per-pixel mean squared error ``mse`` is always among them."""
     root: Path | None = None
     """Folder of the raw files; by default ``traffic4cast`` in $UNISTD_DATA, else in data/ or ../shared/data here."""
     protocol: Literal["unistd", "predbench"] = "unistd"

@@ -7,7 +7,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from unistd.registry.component import TaskConfig
+from unistd.plugins.metrics.config import EventConfig, NinoCorrelationConfig
+from unistd.registry.component import Metrics, TaskConfig
+from unistd.registry.slot import Choice
+
+_VIL = EventConfig(thresholds=(16, 74, 133, 160, 181, 219))
+STORM_METRICS = (
+    *(Choice("mse"), Choice("mae")),
+    *(Choice(kind, _VIL) for kind in ("csi", "pod", "sucr", "bias")),
+    Choice("csi", _VIL.model_copy(update={"pool": 16})),
+)
+"""What Earthformer and PredBench report of SEVIR, thresholds as there; and with blocks of pixels as one."""
+NINO_METRICS = (
+    *(Choice("mse"), Choice("mae"), Choice("rmse"), Choice("nino-rmse"), Choice("nino-correlation")),
+    Choice("nino-correlation", NinoCorrelationConfig(weighted=True)),
+)
+"""What Earthformer and PredBench report of ENSO."""
 
 
 class FmiRadarConfig(TaskConfig):
@@ -43,6 +58,8 @@ class ErsstConfig(TaskConfig):
 class SevirConfig(TaskConfig):
     """Storms over the United States."""
 
+    metrics: Metrics = STORM_METRICS
+    """Scores of the forecast; the per-pixel mean squared error ``mse`` is always among them."""
     root: Path | None = None
     """Folder of the raw files; by default ``sevir`` in $UNISTD_DATA, else in data/ or ../shared/data here."""
     protocol: Literal["unistd", "earthformer", "predbench"] = "unistd"
@@ -52,6 +69,8 @@ class SevirConfig(TaskConfig):
 class EnsoConfig(TaskConfig):
     """Sea surface temperature of climate models and a reanalysis."""
 
+    metrics: Metrics = NINO_METRICS
+    """Scores of the forecast; the per-pixel mean squared error ``mse`` is always among them."""
     root: Path | None = None
     """Folder of the raw files; by default ``enso`` in $UNISTD_DATA, else in data/ or ../shared/data here."""
     protocol: Literal["unistd", "earthformer", "earthformer-paper", "predbench"] = "unistd"
