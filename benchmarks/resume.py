@@ -29,10 +29,11 @@ import torch
 from record import record
 from safetensors.torch import load_file
 
-import unistd.cli.train as command
+import unistd.registry.fitting as fitting
 from unistd.cli.main import main as unistd
 from unistd.core.training import checkpoint, durable
 from unistd.core.training.checkpoint import CheckpointFolder
+from unistd.registry.joint_run import JointRun
 
 SPEC = """\
 version: 1
@@ -87,13 +88,13 @@ class Moments:
         self.at, self.act, self.calls = at, act, 0
 
     def __enter__(self) -> Moments:
-        start = command.JointRun.start
+        start = JointRun.start
 
         def started(run: Any, line: str) -> None:
             sys.setprofile(self._called)
             start(run, line)
 
-        command.JointRun.start = started  # type: ignore[method-assign]
+        JointRun.start = started  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -193,7 +194,7 @@ def _log(run: Path) -> list[dict[str, Any]]:
 def without_pictures() -> None:
     """Leave out what takes most of the time of a tiny run and is a function of its weights."""
     for name in ("draw_window", "results_png", "experts_png"):
-        setattr(command, name, lambda *_: None)
+        setattr(fitting, name, lambda *_: None)
 
 
 def undisturbed(spec: Path, options: list[str], counted: Path) -> int:

@@ -5,19 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-from lightning_fabric import Fabric
 from rich.console import Console
 
 from unistd.core.training.loop import Outcome
-
-PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
-
-
-def one_device(precision: Literal["fp32", "bf16"]) -> Fabric:
-    """Return the device there is, with the arithmetic a spec asks for."""
-    return Fabric(accelerator="auto", devices=1, precision=PRECISION[precision])
 
 
 def command_line(command: str, spec: Path, overrides: Sequence[str]) -> str:

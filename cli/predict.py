@@ -11,12 +11,12 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress
 
-from unistd.cli.drawing import draw_latest, draw_window
 from unistd.core.data.windows import Windows
 from unistd.core.errors import UsageError
 from unistd.core.prediction.write import write_forecasts, write_latest
 from unistd.core.task import SPLITS, Split
 from unistd.registry.compose import batches
+from unistd.registry.drawing import draw_latest, draw_window
 from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from unistd.cli.conversion import showing_conversion
-from unistd.cli.fitting import command_line, one_device, say_stopped
+from unistd.cli.fitting import command_line, say_stopped
 from unistd.cli.options import SpecPath, overrides
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.figures.reconstruction import draw_reconstructions
@@ -24,6 +24,7 @@ from unistd.core.pretraining.validation import score
 from unistd.core.training.loop import Outcome
 from unistd.core.training.progress import Progress
 from unistd.core.training.run_folder import RunFolder
+from unistd.registry.fitting import one_device
 from unistd.registry.pretraining_run import PretrainingRun
 from unistd.registry.registry import Registry
 from unistd.registry.spec import load_pretrain_spec

@@ -15,16 +15,14 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from unistd.cli.evaluate import evaluate_run
-from unistd.cli.train import fit_run
 from unistd.core.comparison.outcome import Outcome
-from unistd.core.data.batches import BatchReader
 from unistd.core.errors import UnistdError
 from unistd.core.model import count_parameters
 from unistd.core.task import Split
 from unistd.core.training.log import read_rows
 from unistd.core.training.run_folder import RunFolder
-from unistd.registry.compose import compose_schedule, open_windows
+from unistd.registry.evaluation import evaluate_run
+from unistd.registry.fitting import fit_run, open_training
 from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
 from unistd.registry.spec import load_resolved
@@ -76,9 +74,7 @@ def _stop_with_parent() -> None:
 
 def _train_and_score(trial: Trial, registry: Registry, split: Split, console: Console) -> str:
     run = JointRun.compose(trial.spec, registry)
-    training, validation = (open_windows(run.tasks, run.stores, part) for part in ("train", "val"))
-    schedule = compose_schedule(trial.spec, run.tasks, training)
-    reader = BatchReader(training, schedule, cache=trial.spec.training.cache)
+    reader, validation = open_training(run)
     begun = (run.folder.path / "spec.json").exists()
     ended = fit_run(run, reader, validation, console, f"unistd compare, {trial.name}", resume=begun)
     if ended.stopped_by:
@@ -94,7 +90,7 @@ def _train_and_score(trial: Trial, registry: Registry, split: Split, console: Co
         alone=trial.alone,
         step=step,
         steps=ended.step,
-        samples={task: seen["samples"] for task, seen in schedule.progress(ended.step).items()},
+        samples={task: seen["samples"] for task, seen in reader.schedule.progress(ended.step).items()},
         parameters=parameters,
         learning=learning,
         seconds=_seconds(run.folder),

@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from unistd.cli.drawing import draw_strip
 from unistd.core.data.windows import Windows
 from unistd.core.evaluation.baselines import baselines
 from unistd.core.evaluation.by_window import window_errors, worst_windows
 from unistd.core.evaluation.report import MODEL, PERSISTENCE
 from unistd.core.report.contents import BadWindow
+from unistd.registry.drawing import draw_strip
 from unistd.registry.joint_run import JointRun
 from unistd.registry.scoring import compose_scoring
 

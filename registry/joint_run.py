@@ -67,7 +67,7 @@ class JointRun:
 
     @classmethod
     def open(
-        cls, path: Path, registry: Registry, which: str = "best", names: Collection[str] = ()
+        cls, path: Path, registry: Registry, which: str = "best", names: Collection[str] | None = None
     ) -> tuple[JointRun, Checkpoint]:
         """Rebuild the run in ``path`` with the weights of its ``best`` or ``last`` checkpoint.
 
@@ -82,10 +82,10 @@ class JointRun:
         record = folder.read_record()
         spec = load_resolved(record["spec"], registry, folder.path / "spec.json")
         tasks = compose_tasks(spec, registry)
-        for name in names:
+        for name in names or ():
             if name not in tasks:
                 raise UsageError(f"the run has no task '{name}'", where=str(path), help=f"it has {', '.join(tasks)}")
-        places = {name: Path(record["stores"][name]["path"]) for name in names or tasks}
+        places = {name: Path(record["stores"][name]["path"]) for name in (tasks if names is None else names)}
         stores = {name: Store.open(place, tasks[name].task.card) for name, place in places.items()}
         check_same_stores(record, stores)
         forecaster = Forecaster(

@@ -1,6 +1,7 @@
 """UniSTD: one frozen vision transformer, jointly adapted to many spatio-temporal forecasting tasks.
 
-The contracts and ``UnifiedModel`` are importable from here; nothing heavy is imported until a name is used.
+The contracts, ``UnifiedModel`` and what the commands do are importable from here; nothing heavy is imported until a
+name is used.
 """
 
 from __future__ import annotations
@@ -20,13 +21,23 @@ if TYPE_CHECKING:
         UnifiedModel as UnifiedModel,
         UnistdError as UnistdError,
     )
+    from unistd.registry.python import (
+        Predictor as Predictor,
+        compose as compose,
+        evaluate as evaluate,
+        load_spec as load_spec,
+        train as train,
+    )
 
 __version__ = "0.1.0"
+
+_FROM_SPECS = ("Predictor", "compose", "evaluate", "load_spec", "train")
 
 __all__ = [
     "Adapter",
     "Backbone",
     "Metric",
+    "Predictor",
     "Router",
     "Task",
     "TaskHead",
@@ -34,10 +45,16 @@ __all__ = [
     "UnifiedModel",
     "UnistdError",
     "__version__",
+    "compose",
+    "evaluate",
+    "load_spec",
+    "train",
 ]
 
 
 def __getattr__(name: str) -> object:
+    if name in _FROM_SPECS:
+        return getattr(import_module("unistd.registry.python"), name)
     if name in __all__:
         return getattr(import_module("unistd.core"), name)
     raise AttributeError(f"module 'unistd' has no attribute {name!r}")

@@ -30,15 +30,26 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_example_runs_and_is_short():
-    code, _ = blocks("python")
+    _, code, _ = blocks("python")
     assert len([line for line in code.splitlines() if line.strip() and "import" not in line]) <= 15
     scope: dict[str, object] = {}
     exec(compile(code + "\nresult = model(torch.zeros(1, 12, 1, 9, 7), 'clouds')", "README.md", "exec"), scope)
     assert scope["result"].shape == (1, 6, 1, 9, 7)
 
 
+@pytest.mark.slow
+def test_the_example_of_the_commands_runs(tmp_path, monkeypatch):
+    code, *_ = blocks("python")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), scope)
+    assert scope["forecast"].shape == (6, 2, 24, 36)
+    assert set(scope["results"]["tasks"]) == {"traffic", "motion", "driving", "weather"}
+
+
 def test_the_bundle_example_runs_on_a_bundle_of_the_quickstart(tmp_path, monkeypatch):
-    _, code = blocks("python")
+    *_, code = blocks("python")
     registry = Registry.discover()
     spec = load_spec(ROOT / "examples" / "quickstart.yaml", registry)
     tasks = compose_tasks(spec, registry)

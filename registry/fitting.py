@@ -1,0 +1,91 @@
+"""A composed run is trained in its folder, then scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from lightning_fabric import Fabric
+from rich.console import Console
+
+from unistd.core.data.batches import BatchReader
+from unistd.core.data.windows import Windows
+from unistd.core.figures.experts import experts_png
+from unistd.core.figures.results import results_png
+from unistd.core.training.log import read_rows
+from unistd.core.training.loop import JointTraining, Outcome
+from unistd.core.training.progress import Progress
+from unistd.registry.compose import compose_schedule, open_windows
+from unistd.registry.drawing import draw_window
+from unistd.registry.evaluation import evaluate_run
+from unistd.registry.joint_run import JointRun
+
+PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
+
+
+def one_device(precision: Literal["fp32", "bf16"]) -> Fabric:
+    """Return the device there is, with the arithmetic a spec asks for."""
+    return Fabric(accelerator="auto", devices=1, precision=PRECISION[precision])
+
+
+def open_training(run: JointRun) -> tuple[BatchReader, dict[str, Windows]]:
+    """Return what ``run`` reads its batches with, and its validation windows.
+
+    Raises:
+        DataError: A task has no training or no validation window.
+    """
+    training, validation = (open_windows(run.tasks, run.stores, split) for split in ("train", "val"))
+    schedule = compose_schedule(run.spec, run.tasks, training)
+    return BatchReader(training, schedule, cache=run.spec.training.cache), validation
+
+
+def fit_run(
+    run: JointRun,
+    reader: BatchReader,
+    validation: Mapping[str, Windows],
+    console: Console,
+    command: str,
+    *,
+    resume: bool,
+) -> Outcome:
+    """Train ``run`` in its folder, from the start or, with ``resume``, from its last checkpoint.
+
+    What the folder's record says made it is ``command``.
+
+    Raises:
+        UsageError: The folder holds another run, or is being trained in.
+        ModelError: A parameter of a frozen trunk changed.
+        UnistdError: A loss is not finite, or a checkpoint cannot be written or read.
+    """
+    settings = run.spec.training
+    if not resume:
+        run.start(command)
+    with run.folder.lock():
+        checkpoint = run.resume() if resume else None
+        first = checkpoint.step if checkpoint else 0
+        if resume:
+            console.print(f"resuming after step {first}", highlight=False)
+        fabric = one_device(settings.precision)
+        progress = Progress(console, settings.steps, first)
+        training = JointTraining(
+            run.forecaster, reader, validation, settings, run.folder, fabric, progress, run.versions, run.record["id"]
+        )
+        return training.fit(checkpoint)
+
+
+def score_run(run: JointRun, console: Console) -> dict[str, Any]:
+    """Score the best checkpoint on the test split; writes and returns ``metrics.json``, and draws pictures."""
+    step = run.load("best").step
+    ema = run.spec.training.ema
+    weights = f"the averaged weights (ema {ema:g}) of " if ema else ""
+    console.print(f"scoring {weights}the best checkpoint, of step {step}, on the test split", highlight=False)
+    results = evaluate_run(run, step, "test", console)
+    run.folder.write_json("metrics.json", results)
+    for name, windows in open_windows(run.tasks, run.stores, "test").items():
+        draw_window(run, name, windows, run.folder.figures)
+    results_png(run.folder.path / "results.png", results["tasks"])
+    rows = read_rows(run.folder.log, "ranks", "experts")
+    use = next((row for row in reversed(rows["experts"]) if any(row["tasks"].values())), None)
+    if rows["ranks"] or use:
+        experts_png(run.folder.path / "experts.png", rows["ranks"], use)
+    return results
