@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from unistd.registry.joint_run import Report
 
@@ -14,7 +14,13 @@ from unistd.registry.joint_run import Report
 @contextmanager
 def showing_conversion(console: Console) -> Iterator[Report]:
     """Give a function to report conversion to; off a terminal, one line a task is printed instead."""
-    columns = (TextColumn("converting {task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("frames"))
+    columns = (
+        TextColumn("converting {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        TimeRemainingColumn(),
+    )
     bars: dict[str, TaskID] = {}
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
 

@@ -6,7 +6,12 @@ import click
 
 from unistd.cli.lazy import LazyCommand, LazyGroup
 
-COMMANDS = (LazyCommand("import", "Make a store of your own files by a card.", "unistd.cli.data_import:import_files"),)
+COMMANDS = (
+    LazyCommand("prepare", "Convert a task's raw files into its store.", "unistd.cli.data_prepare:prepare_task"),
+    LazyCommand("import", "Make a store of your own files by a card.", "unistd.cli.data_import:import_files"),
+    LazyCommand("inspect", "Show what is in a store.", "unistd.cli.data_inspect:inspect"),
+    LazyCommand("check", "Find what is wrong with a store.", "unistd.cli.data_check:check"),
+)
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, epilog="Example: unistd data import CARD.yaml --out STORE")

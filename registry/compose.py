@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -119,8 +120,7 @@ def open_stores(
     """
     stores = {}
     for name, own in tasks.items():
-        options = _options(own)
-        path = own.config.store or default_store(own.choice.kind.replace("/", "-"), _fingerprint(own, options))
+        options, path = own_options(own), store_place(own)
         if path.exists():  # perhaps where nothing can be written, not even a lock
             stores[name] = Store.open(path, own.task.card, options)
         else:
@@ -128,7 +128,16 @@ def open_stores(
     return stores
 
 
-def _options(own: ComposedTask) -> dict[str, Any]:
+def store_place(own: ComposedTask) -> Path:
+    """Return where a task's frames are kept: its ``store``, or a folder named by the task and its options.
+
+    Raises:
+        DataError: The folder of its raw files is not there.
+    """
+    return own.config.store or default_store(own.choice.kind.replace("/", "-"), _fingerprint(own, own_options(own)))
+
+
+def own_options(own: ComposedTask) -> dict[str, Any]:
     """Return the task's own options, which decide on its frames; where its files lie does not."""
     return own.config.model_dump(mode="json", exclude={*TaskConfig.model_fields, "root"})
 

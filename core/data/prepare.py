@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +26,7 @@ from unistd.core.data.card_json import card_to_json
 from unistd.core.data.ledger import Ledger, check_card
 from unistd.core.data.moments import Moments
 from unistd.core.data.shards import FrameWriter, Report, ShardReport
-from unistd.core.data.store import FORMAT, Store, stored_bytes
+from unistd.core.data.store import FORMAT, Store, hash_of_facts, stored_bytes
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, FrameSequence, Task, TaskCard
 
@@ -172,12 +171,10 @@ def _checksum(file: str) -> str:
 
 
 def _digest(card: TaskCard, ledger: Ledger, written: list[ShardReport]) -> str:
-    whole = hashlib.sha256(json.dumps(card_to_json(card), sort_keys=True).encode())
-    for part in (ledger.times, ledger.sequence, ledger.split):
-        whole.update(part.tobytes())
+    whole = hash_of_facts(card_to_json(card), ledger.times, ledger.sequence, ledger.split)
     for shard in written:
         whole.update(shard.digest)
-    return whole.hexdigest()
+    return str(whole.hexdigest())
 
 
 def _flush(folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ class Store:
 
     def __init__(self, path: Path, group: zarr.Group, facts: dict[str, Any]) -> None:
         self.path = path
+        self._card: dict[str, Any] = facts["card"]
         self.card = card_from_json(facts["card"])
         self._frames = _array(group, "frames")
         self._held: NDArray[Any] | None = None
@@ -132,6 +135,16 @@ class Store:
         run_of = np.searchsorted(first, starts, side="right") - 1
         return np.concatenate(raw) if len(raw) > 1 else raw[0], base[run_of] + starts - first[run_of]
 
+    def shards(self) -> Iterator[NDArray[Any]]:
+        """Give all raw frames, a shard at a time."""
+        step = (self._frames.shards or self._frames.chunks)[0]
+        for start in range(0, len(self), step):
+            yield self._load(start, min(start + step, len(self)))
+
+    def hash_of_facts(self) -> Any:
+        """Return the hash that ``digest`` is made of, before the shards."""
+        return hash_of_facts(self._card, self.times.astype(np.int64), self.sequence, self.split)
+
     def decode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return stored values in physical units, NaN where missing."""
         return decode(raw, self.card)
@@ -142,6 +155,14 @@ class Store:
         except (OSError, ValueError, RuntimeError) as error:
             message = f"frames {start} to {stop} cannot be read: {error}"
             raise DataError(message, where=str(self.path), help=_AGAIN) from error
+
+
+def hash_of_facts(card: Mapping[str, Any], *facts: NDArray[Any]) -> Any:
+    """Return a hash, to be added to, of a card as JSON and of what is known of each frame."""
+    whole = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
+    for part in facts:
+        whole.update(part.tobytes())
+    return whole
 
 
 def decode(raw: NDArray[Any], card: TaskCard) -> NDArray[np.float32]:

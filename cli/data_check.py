@@ -1,0 +1,30 @@
+"""``unistd data check``: what is wrong with a store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from unistd.cli.options import as_json
+from unistd.core.data.audit import audit
+from unistd.core.data.store import Store
+
+
+@click.command("check", epilog="Example: unistd data check stores/taxibj.zarr")
+@click.argument("store", type=click.Path(path_type=Path))
+@as_json
+@click.pass_context
+def check(ctx: click.Context, store: Path, *, as_json: bool) -> None:
+    """Look for damage, changed raw files and frames that splits of STORE share; exit 1 if there is any."""
+    found = list(audit(Store.open(store)))
+    if as_json:
+        click.echo(json.dumps([finding._asdict() for finding in found], indent=2))
+    else:
+        for finding in found:
+            click.echo(f"{finding.level}: {finding.what}")
+        problems = sum(finding.level == "problem" for finding in found)
+        click.echo(f"{problems} problems" if problems != 1 else "1 problem")
+    if any(finding.level == "problem" for finding in found):
+        ctx.exit(1)

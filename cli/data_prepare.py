@@ -1,0 +1,117 @@
+"""``unistd data prepare``: a task's raw files to its store."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import dask
+import numpy as np
+from rich.console import Console
+
+from unistd.cli.conversion import showing_conversion
+from unistd.cli.options import overrides
+from unistd.cli.table import table
+from unistd.core.data.ledger import Ledger
+from unistd.core.data.prepare import prepare
+from unistd.core.errors import UsageError
+from unistd.core.task import SPLITS
+from unistd.registry.compose import ComposedTask, own_options, store_place
+from unistd.registry.one_task import load_task
+from unistd.registry.registry import Registry
+
+MB = 1e6
+
+
+@click.command("prepare", epilog="Example: unistd data prepare taxibj --source raw/TaxiBJ --out stores/taxibj.zarr")
+@click.argument("name", metavar="TASK")
+@click.option("--source", metavar="RAW", type=click.Path(path_type=Path), help="Folder of the raw files.")
+@click.option("--out", metavar="STORE", type=click.Path(path_type=Path), help="By default where 'train' looks for it.")
+@overrides
+@click.option("--workers", type=click.IntRange(min=1), help="Threads; by default as many as there are cores.")
+@click.option("--scheduler", metavar="ADDRESS", help="A dask cluster to use instead, such as tcp://host:8786.")
+@click.option("--dry-run", is_flag=True, help="Show what each file gives; read no frame, write nothing.")
+def prepare_task(
+    name: str,
+    source: Path | None,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
+    *,
+    dry_run: bool,
+) -> None:
+    """Convert the raw files of TASK into a store; -o sets the task's options, as in a spec."""
+    if workers and scheduler:
+        raise UsageError("'--workers' are threads here, '--scheduler' has its own", help="leave one of them out")
+    own = _task(name, source, overrides)
+    if dry_run:
+        _show(own)
+        return
+    place = (out or store_place(own)).absolute()  # workers of a cluster may stand in another folder
+    console, begun, there = Console(stderr=True), time.monotonic(), place.exists()
+    with _workers(workers, scheduler), showing_conversion(console) as report:
+        store = prepare(own.task, place, options=own_options(own), report=lambda done, total: report(name, done, total))
+    if there:
+        click.echo(f"{place} is there already, of the same task and options; nothing to do")
+        return
+    size, seconds = store.nbytes / MB, time.monotonic() - begun
+    click.echo(f"wrote {place}: {len(store)} frames, {size:.1f} MB in {seconds:.0f} s, {size / seconds:.1f} MB/s")
+
+
+def _task(name: str, source: Path | None, overrides: tuple[str, ...]) -> ComposedTask:
+    registry = Registry.discover()
+    if source is not None:
+        if "root" not in registry.find("task", name).config.model_fields:
+            raise UsageError(f"task '{name}' reads no raw files, so '--source' has no use", help="leave it out")
+        if not source.expanduser().is_dir():
+            raise UsageError(f"the source '{source}' is no folder", help="name the folder that holds the raw files")
+        overrides = (*overrides, f"root={source.expanduser().absolute()}")
+    return load_task(name, overrides, registry)
+
+
+@contextmanager
+def _workers(threads: int | None, address: str | None) -> Iterator[None]:
+    if address is None:
+        with dask.config.set({"scheduler": "threads", "num_workers": threads or os.cpu_count()}):
+            yield
+        return
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        message = f"no dask scheduler answers at '{address}': {error}"
+        raise UsageError(message, help="start one with 'dask scheduler'") from error
+    with client:
+        if not client.nthreads():  # type: ignore[no-untyped-call]
+            message = f"the dask scheduler at '{address}' has no workers"
+            raise UsageError(message, help=f"start some: dask worker {address}")
+        yield
+
+
+def _show(own: ComposedTask) -> None:
+    """Print every sequence with its files, and how many frames each split has; values are not looked at."""
+    ledger, rows, first = Ledger(own.task.card), [], None
+    for sequence in own.task.sequences():
+        ledger.admit(sequence)
+        first = sequence.frames if first is None else first
+        begin, end = (np.datetime_as_string(sequence.times[at].astype("datetime64[s]")) for at in (0, -1))
+        splits = ", ".join(dict.fromkeys(np.atleast_1d(np.asarray(sequence.split)).tolist()))
+        rows.append((sequence.name, str(len(sequence.times)), begin, end, splits, _files(sequence.files)))
+    ledger.check_splits()
+    assert first is not None
+    click.echo(table(("sequence", "frames", "from", "to", "splits", "files"), rows))
+    counts = np.bincount(ledger.split, minlength=len(SPLITS))
+    shares = ", ".join(f"{split} {count}" for split, count in zip(SPLITS, counts, strict=True))
+    size = first.dtype.itemsize * int(np.prod(first.shape[1:])) * len(ledger) / MB
+    click.echo(f"\n{len(ledger)} frames of (channel, y, x) = {first.shape[1:]}, {first.dtype}, {size:.1f} MB; {shares}")
+    click.echo("values are checked when frames are read")
+
+
+def _files(files: tuple[str, ...]) -> str:
+    return f"{files[0]} and {len(files) - 1} more" if len(files) > 1 else "".join(files)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import zarr
+
+from unistd.cli.main import main
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    place = tmp_path / "city.zarr"
+    size = ["-o", "days=14", "-o", "height=8", "-o", "width=9"]
+    assert main(["data", "prepare", "synthetic-traffic", *size, "--out", str(place)]) == 0
+    return place
+
+
+def test_prepare_writes_what_a_spec_can_name(prepared, capsys):
+    again = ["data", "prepare", "synthetic-traffic", "-o", "days=14", "-o", "height=8", "-o", "width=9"]
+    assert main([*again, "--out", str(prepared)]) == 0
+    assert "is there already, of the same task and options; nothing to do" in capsys.readouterr().out
+    assert main(["data", "prepare", "synthetic-traffic", "--out", str(prepared)]) == 1
+    assert "days" in capsys.readouterr().err
+
+
+def test_prepare_without_out_goes_where_train_looks(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("UNISTD_STORES", str(tmp_path / "stores"))
+    assert main(["data", "prepare", "synthetic-traffic", "-o", "days=14", "--workers", "1"]) == 0
+    (store,) = (tmp_path / "stores").glob("*.zarr")
+    assert f"wrote {store}: " in capsys.readouterr().out
+
+
+def test_a_dry_run_reads_names_and_writes_nothing(tmp_path, capsys):
+    place = tmp_path / "city.zarr"
+    assert main(["data", "prepare", "synthetic-traffic", "-o", "days=14", "--out", str(place), "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "672 frames of (channel, y, x) = (2, 16, 12)" in said
+    assert "values are checked when frames are read" in said
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nyc-taxy"], "unknown task 'nyc-taxy'"),
+        (["nyc-taxi", "-o", "nope=3"], "unknown key 'nope' in task 'nyc-taxi'"),
+        (
+            ["synthetic-traffic", "--source", "."],
+            "'synthetic-traffic' reads no raw files, so",
+        ),
+        (["nyc-taxi", "--source", "nowhere"], "the source 'nowhere' is no folder"),
+        (["nyc-taxi", "--workers", "2", "--scheduler", "tcp://x:1"], "'--workers' are threads here"),
+        (["synthetic-traffic", "--scheduler", "nonsense://x"], "no dask scheduler answers at 'nonsense://x'"),
+    ],
+)
+def test_what_prepare_cannot_do_is_said(arguments, message, capsys):
+    assert main(["data", "prepare", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_inspect_and_check(prepared, tmp_path, capsys):
+    capsys.readouterr()
+    assert main(["data", "inspect", str(prepared), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["frames"], found["grid"]) == (672, [8, 9])
+    assert main(["data", "inspect", str(prepared), "--png", str(tmp_path / "city.png")]) == 0
+    assert "frames that begin no window" in capsys.readouterr().out
+    assert (tmp_path / "city.png").stat().st_size > 1000
+    assert main(["data", "check", str(prepared)]) == 0
+    assert capsys.readouterr().out.endswith("0 problems\n")
+    frames = zarr.open_group(prepared, mode="r+")["frames"]
+    frames[5] = frames[6]
+    code = main(["data", "check", str(prepared), "--json"])
+    answer = capsys.readouterr()
+    assert code == 1
+    assert "not what was written" in answer.out or "not whole" in answer.err
+
+
+@pytest.mark.slow
+def test_a_cluster_of_two_processes_writes_the_same_store(prepared, tmp_path, monkeypatch):
+    from distributed import LocalCluster
+
+    monkeypatch.chdir(tmp_path)
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        arguments = ["data", "prepare", "synthetic-traffic", "-o", "days=14", "-o", "height=8", "-o", "width=9"]
+        assert main([*arguments, "--out", "far.zarr", "--scheduler", cluster.scheduler_address]) == 0
+    digests = [zarr.open_group(path).attrs["unistd"]["digest"] for path in (prepared, tmp_path / "far.zarr")]
+    assert digests[0] == digests[1]

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import zarr
+
+from unistd.core.data.audit import audit
+from unistd.core.data.contents import contents, frame_means
+from unistd.core.data.prepare import prepare
+from unistd.core.figures.store import store_png
+
+
+def test_a_store_as_it_was_written_has_no_problem(tiny, tmp_path):
+    store = prepare(tiny(tiny.three()), tmp_path / "s.zarr")
+    found = list(audit(store))
+    assert [finding.level for finding in found] == ["note"]
+    assert found[0].what.startswith("3 unbroken runs of frames")
+
+
+def test_a_changed_value_is_found_by_the_digest(tiny, tmp_path):
+    store = prepare(tiny(tiny.three()), tmp_path / "s.zarr")
+    frames = zarr.open_group(store.path, mode="r+")["frames"]
+    frames[7, 1, 2, 3] = frames[7, 1, 2, 3] + 1
+    problems = [finding.what for finding in audit(store) if finding.level == "problem"]
+    assert len(problems) == 1
+    assert problems[0].startswith("the content is not what was written: its digest is '")
+
+
+def test_a_frame_in_windows_of_two_splits_is_found_and_an_empty_one_is_not(tiny, tmp_path):
+    train, val, test = tiny.three()
+    val.frames[6] = train.frames[11]
+    for sequence in (train, val, test):
+        sequence.frames[3] = 0
+    problems = [f.what for f in audit(prepare(tiny([train, val, test]), tmp_path / "s.zarr")) if f.level == "problem"]
+    assert problems == [
+        "splits 'train' and 'val' share 1 frames bit for bit: "
+        "11 (2020-01-01T05:30:00.000) = 26 (2020-01-01T03:00:00.000)"
+    ]
+
+
+def test_a_raw_file_that_changed_or_went_is_told(tiny, tmp_path):
+    first, second = tmp_path / "a.npy", tmp_path / "b.npy"
+    first.write_bytes(b"one")
+    second.write_bytes(b"two")
+    sequences = tiny.three()
+    sequences[0] = tiny.sequence("train.npy", "train", files=(str(first), str(second)))
+    store = prepare(tiny(sequences), tmp_path / "s.zarr")
+    first.write_bytes(b"won")
+    second.unlink()
+    found = [finding for finding in audit(store) if "raw file" in finding.what]
+    assert found == [
+        ("note", f"raw files that are no longer there: 1, such as '{second}'"),
+        ("problem", f"raw file '{first}' is no longer the one that was converted"),
+    ]
+
+
+def test_contents_are_those_of_the_frames(tiny, tmp_path):
+    train, val, _ = tiny.three()
+    train.frames[0, 1] = -1
+    sequences = [train, val, tiny.sequence("test.npy", "test", count=4, times=tiny.half_hours(4))]
+    store = prepare(tiny(sequences, missing="mask", fill_value=-1), tmp_path / "s.zarr")
+    found = contents(store)
+    values = np.concatenate([s.frames for s in sequences]).astype(float)
+    values[values == -1] = np.nan
+    assert found["frames"] == 44
+    assert found["splits"]["train"] == {"frames": 20, "windows": 16, "dropped": {"sequence end or gap in time": 4}}
+    assert found["splits"]["test"]["windows"] == 0
+    assert "the longest usable run is 4, a window needs 5" in found["splits"]["test"]["why"]
+    outflow = found["channels"][1]
+    assert (outflow["low"], outflow["high"]) == (np.nanmin(values[:, 1]), np.nanmax(values[:, 1]))
+    assert outflow["mean"] == pytest.approx(np.nanmean(values[:, 1]))
+    assert outflow["missing"] == pytest.approx(1 / 44)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(frame_means(store)[0, 1])
+    np.testing.assert_allclose(frame_means(store)[1:], np.nanmean(values, axis=(2, 3))[1:], rtol=1e-6)
+
+
+def test_the_picture_differs_with_the_frames(tiny, tmp_path):
+    one = prepare(tiny(tiny.three()), tmp_path / "one.zarr")
+    sequences = tiny.three()
+    sequences[1].frames[:] = 50
+    other = prepare(tiny(sequences), tmp_path / "other.zarr")
+    store_png(tmp_path / "one.png", one)
+    store_png(tmp_path / "other.png", other)
+    pictures = [hashlib.sha256((tmp_path / f"{name}.png").read_bytes()).digest() for name in ("one", "other")]
+    assert pictures[0] != pictures[1]
