@@ -16,15 +16,17 @@ from unistd.registry.variants import load_variants
 ROOT = Path(__file__).parents[2]
 
 
-def recorded() -> Summary:
-    record = json.loads((ROOT / "benchmarks" / "results" / "joint.json").read_text())
+def recorded(name: str = "joint") -> Summary:
+    record = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
     return summarise([Outcome(**run) for run in record["runs"]], record["heads_only"])
 
 
-def test_the_tables_of_the_page_are_those_of_the_record():
+@pytest.mark.parametrize(("name", "tables"), [("joint", 2), ("ablation", 1), ("joint_long", 1)])
+def test_the_tables_of_the_page_are_those_of_the_records(name, tables):
     page = (ROOT / "docs" / "comparison.md").read_text().splitlines()
-    rows = [line for line in markdown(recorded(), "test").splitlines() if line.startswith("| ")]
-    assert len(rows) > 12
+    rows = [row for part in markdown(recorded(name), "test").split("\n\n| ")[: tables + 1] for row in part.splitlines()]
+    rows = [row if row.startswith("| ") else f"| {row}" for row in rows if "|" in row]
+    assert len(rows) > 6 * tables
     assert [row for row in rows if row not in page] == []
 
 
