@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from difflib import get_close_matches
+from textwrap import indent
+from typing import Any, cast
 
 import click
 
 from unistd.cli.lazy import LazyCommand, LazyGroup, State
 from unistd.cli.options import as_json
 from unistd.cli.table import table
-from unistd.registry.component import KINDS
+from unistd.core.errors import UsageError
+from unistd.registry.component import KINDS, Kind
 from unistd.registry.discovery import PluginFailure, installed
+from unistd.registry.errors import PluginError
+from unistd.registry.option_rows import option_rows
 from unistd.registry.registry import Registry
 
-COMMANDS = (LazyCommand("list", "List components, failures and clashes.", "unistd.cli.plugins:list_plugins"),)
+COMMANDS = (
+    LazyCommand("list", "List components, failures and clashes.", "unistd.cli.plugins:list_plugins"),
+    LazyCommand("show", "Show the options of a component.", "unistd.cli.plugins:show_component"),
+    LazyCommand("check", "Import everything plug-ins declare.", "unistd.cli.plugins:check_plugins"),
+)
+BROKEN = 3
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, epilog="Example: unistd plugins list --kind task")
@@ -53,6 +63,62 @@ def list_plugins(state: State, kind: str | None, *, as_json: bool, names: bool) 
             f"\n{of_kind} name '{name}' is offered by {len(offers)} plug-ins\n  help: write {' or '.join(offers)}",
             err=True,
         )
+
+
+@click.command(epilog="Example: unistd plugins show ra-moe")
+@click.argument("name")
+@as_json
+def show_component(name: str, *, as_json: bool) -> None:
+    """Show who offers the component NAME, and its options with types, defaults and what they do."""
+    registry = Registry.discover()
+    rows = [row for row in _components(registry, None) if name in (row["name"], f"{row['distribution']}/{row['name']}")]
+    if not rows:
+        near = get_close_matches(name, {row["name"] for row in _components(registry, None)}, n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise UsageError(f"no plug-in offers a component '{name}'", help=f"{hint}unistd plugins list names all of them")
+    for row in rows:
+        component = registry.find(cast(Kind, row["kind"]), f"{row['distribution']}/{row['name']}")
+        row["options"] = cast(Any, option_rows(component, component.config.model_fields))
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['kind']} {row['name']}, by {row['distribution']} {row['version']}: {row['summary']}")
+        for option in cast(Any, row["options"]):
+            default = "must be given" if option["required"] else f"default {json.dumps(option['default'])}"
+            click.echo(f"\n{option['name']}: {option['type']}, {default}")
+            click.echo(indent(option["description"], "    "))
+
+
+@click.command(epilog="Example: unistd plugins check unistd-rain")
+@click.argument("name", required=False)
+@click.pass_context
+def check_plugins(ctx: click.Context, name: str | None) -> None:
+    """Load plug-in or distribution NAME, or all: declarations, clashes, requirements, import of every target.
+
+    What a component does is for the contract tests of unistd.core.testing to say.
+    """
+    registry = Registry.discover()
+    known = {str(own) for plugin, _ in installed(os.environ) for own in (plugin.name, plugin.dist)}
+    if name is not None and name not in known:
+        raise UsageError(f"there is no plug-in '{name}'", help=f"installed: {', '.join(sorted(known))}")
+    wrong = [str(f.as_error()) for f in registry.failures if name in (None, f.plugin.name, f.plugin.dist)]
+    count = 0
+    for info in registry.plugins:
+        for component in info.components if name in (None, info.plugin.name, info.plugin.dist) else ():
+            count += 1
+            try:
+                registry.load(component)
+            except PluginError as error:
+                wrong.append(str(error))
+            clash = registry.clashes().get((component.kind, component.name), [])
+            if clash and clash[0].startswith(f"{info.plugin.dist}/"):
+                wrong.append(f"{component.kind} name '{component.name}' is offered by {len(clash)}: {', '.join(clash)}")
+    for problem in wrong:
+        click.echo(problem, err=True)
+    click.echo(f"{count} components, {len(wrong)} problems")
+    if wrong:
+        ctx.exit(BROKEN)
 
 
 def _components(registry: Registry, kind: str | None) -> list[dict[str, str]]:

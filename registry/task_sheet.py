@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from unistd.registry.component import COMPOSER_FIELDS, Component, TaskConfig
+from unistd.registry.option_rows import option_rows
 from unistd.registry.registry import Registry
 from unistd.registry.slot import Choice
 
@@ -33,7 +34,7 @@ def task_sheet(registry: Registry, name: str) -> dict[str, Any]:
         "card": asdict(task.card),
         "files": _description(registry.load(component)),
         "protocols": [_protocol(registry, component, protocol) for protocol in task.protocols],
-        "options": _options(component, own),
+        "options": option_rows(component, own),
         "metrics": config.model_dump(mode="json", include={"metrics"})["metrics"],
     }
 
@@ -48,39 +49,3 @@ def _protocol(registry: Registry, component: Component, protocol: Protocol) -> d
     config = component.config.model_validate({"protocol": protocol.name}, context={"registry": registry})
     card: TaskCard = registry.factory("task", Choice(component.name, config))().card
     return {**asdict(protocol), "window": asdict(card.window), "stride": list(card.stride), "embargo": card.embargo}
-
-
-def _options(component: Component, names: list[str]) -> list[dict[str, Any]]:
-    schema = component.config.model_json_schema()
-    rows = []
-    for name in names:
-        field = component.config.model_fields[name]
-        own = schema["properties"][name]
-        rows.append(
-            {
-                "name": name,
-                "type": _type(own, schema.get("$defs", {})),
-                "required": field.is_required(),
-                "default": own.get("default"),
-                "description": field.description or "",
-            }
-        )
-    return rows
-
-
-_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-
-
-def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """Say in words what a JSON Schema accepts."""
-    if "$ref" in schema:
-        return _type(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    if "anyOf" in schema:
-        return " or ".join(_type(option, definitions) for option in schema["anyOf"])
-    if "enum" in schema or "const" in schema:
-        return " or ".join(f"'{value}'" for value in schema.get("enum", [schema.get("const")]))
-    if "items" in schema:
-        return f"list of {_type(schema['items'], definitions)}"
-    name = schema.get("format") or schema.get("type", "anything")
-    bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
-    return " ".join([name, *bounds])

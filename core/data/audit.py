@@ -68,7 +68,11 @@ def _gaps(store: Store) -> Iterator[Finding]:
 def _shared(store: Store, hashes: list[bytes]) -> Iterator[Finding]:
     """Find frames that lie in windows of two splits; one that is the same value all over tells nothing."""
     telling = {digest for digest, flat in zip(hashes, _flat(store), strict=True) if not flat}
-    used = {split: _in_windows(store, split) for split in SPLITS}
+    used = {}
+    for split in SPLITS:
+        used[split] = _in_windows(store, split)
+        if not used[split].any():
+            yield Finding("note", f"split '{split}' has no window of the card's length")
     for one, other in combinations(SPLITS, 2):
         first = {hashes[i]: i for i in np.flatnonzero(used[one]) if hashes[i] in telling}
         both = [(first[hashes[i]], i) for i in np.flatnonzero(used[other]) if hashes[i] in first]
@@ -80,7 +84,8 @@ def _shared(store: Store, hashes: list[bytes]) -> Iterator[Finding]:
 def _flat(store: Store) -> Iterator[bool]:
     for raw in store.shards():
         for frame in raw:
-            yield bool((frame == frame.flat[0]).all())
+            known = frame[frame == frame]  # without NaN
+            yield not known.size or bool((known == known[0]).all())
 
 
 def _in_windows(store: Store, split: Split) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from unistd.core.data.audit import audit
 from unistd.core.data.contents import contents, frame_means
 from unistd.core.data.prepare import prepare
 from unistd.core.figures.store import store_png
+
+SHORT = ("train", 20), ("val", 20), ("test", 4)
 
 
 def test_a_store_as_it_was_written_has_no_problem(tiny, tmp_path):
@@ -38,6 +41,18 @@ def test_a_frame_in_windows_of_two_splits_is_found_and_an_empty_one_is_not(tiny,
         "splits 'train' and 'val' share 1 frames bit for bit: "
         "11 (2020-01-01T05:30:00.000) = 26 (2020-01-01T03:00:00.000)"
     ]
+
+
+def test_frames_without_a_value_are_no_leak_and_a_split_without_windows_is_told(tiny, tmp_path):
+    sequences = [tiny.sequence(split, split, count=n, times=tiny.half_hours(n)) for split, n in SHORT]
+    for seed, sequence in enumerate(sequences):
+        sequence.frames[:] += 1000 * seed
+    lazy = [replace(sequence, frames=sequence.frames.astype(np.float32)) for sequence in sequences]
+    for sequence in lazy:
+        sequence.frames[1] = np.nan
+    found = list(audit(prepare(tiny(lazy, missing="mask"), tmp_path / "s.zarr")))
+    assert [finding.what for finding in found if finding.level == "problem"] == []
+    assert ("note", "split 'test' has no window of the card's length") in found
 
 
 def test_a_raw_file_that_changed_or_went_is_told(tiny, tmp_path):
