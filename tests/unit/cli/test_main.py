@@ -59,7 +59,7 @@ def test_no_command_is_help_on_stderr(capsys):
     [
         (["vaildate"], "unknown command 'vaildate'\n  help: did you mean 'unistd validate'? commands: train, "),
         (["xyz"], "unknown command 'xyz'\n  help: commands: train, "),
-        (["plugins", "lst"], "unknown command 'lst'\n  help: did you mean 'unistd plugins list'? commands: list\n"),
+        (["plugins", "lst"], "unknown command 'lst'\n  help: did you mean 'unistd plugins list'? commands: list, show"),
         (["validate"], "missing argument 'SPEC...'\n  help: unistd validate --help\n"),
         (["schema", "--owt", "x"], "no such option"),
     ],
