@@ -28,21 +28,25 @@ class Finding(NamedTuple):
 
 def audit(store: Store) -> Iterator[Finding]:
     """Give everything that is wrong with ``store`` or worth knowing of it; every frame is read once."""
-    hashes, whole = _read(store)
+    hashes, flat, whole = _read(store)
     if whole != store.digest:
         yield Finding("problem", f"the content is not what was written: its digest is '{whole}', not '{store.digest}'")
     yield from _raw_files(store)
     yield from _gaps(store)
-    yield from _shared(store, hashes)
+    yield from _shared(store, hashes, flat)
 
 
-def _read(store: Store) -> tuple[list[bytes], str]:
-    """Return a hash of each frame, and of the whole store as it was made when it was written."""
-    whole, hashes = store.hash_of_facts(), []
+def _read(store: Store) -> tuple[list[bytes], set[bytes], str]:
+    """Return a hash of each frame, those of frames of one value, and that of the store as when it was written."""
+    whole, hashes, flat = store.hash_of_facts(), [], set()
     for raw in store.shards():
         whole.update(hashlib.sha256(np.ascontiguousarray(raw).data).digest())
-        hashes += [hashlib.sha256(np.ascontiguousarray(frame).data).digest() for frame in raw]
-    return hashes, whole.hexdigest()
+        for frame in raw:
+            hashes.append(hashlib.sha256(np.ascontiguousarray(frame).data).digest())
+            known = frame[frame == frame]  # without NaN
+            if not known.size or (known == known[0]).all():
+                flat.add(hashes[-1])
+    return hashes, flat, str(whole.hexdigest())
 
 
 def _raw_files(store: Store) -> Iterator[Finding]:
@@ -65,27 +69,19 @@ def _gaps(store: Store) -> Iterator[Finding]:
         yield Finding("note", f"{missing:.2%} of all values are missing, {(store.valid == 0).sum()} frames altogether")
 
 
-def _shared(store: Store, hashes: list[bytes]) -> Iterator[Finding]:
+def _shared(store: Store, hashes: list[bytes], flat: set[bytes]) -> Iterator[Finding]:
     """Find frames that lie in windows of two splits; one that is the same value all over tells nothing."""
-    telling = {digest for digest, flat in zip(hashes, _flat(store), strict=True) if not flat}
     used = {}
     for split in SPLITS:
         used[split] = _in_windows(store, split)
         if not used[split].any():
             yield Finding("note", f"split '{split}' has no window of the card's length")
     for one, other in combinations(SPLITS, 2):
-        first = {hashes[i]: i for i in np.flatnonzero(used[one]) if hashes[i] in telling}
+        first = {hashes[i]: i for i in np.flatnonzero(used[one]) if hashes[i] not in flat}
         both = [(first[hashes[i]], i) for i in np.flatnonzero(used[other]) if hashes[i] in first]
         if both:
             named = ", ".join(f"{a} ({store.times[a]}) = {b} ({store.times[b]})" for a, b in both[:_NAMED])
             yield Finding("problem", f"splits '{one}' and '{other}' share {len(both)} frames bit for bit: {named}")
-
-
-def _flat(store: Store) -> Iterator[bool]:
-    for raw in store.shards():
-        for frame in raw:
-            known = frame[frame == frame]  # without NaN
-            yield not known.size or bool((known == known[0]).all())
 
 
 def _in_windows(store: Store, split: Split) -> NDArray[np.bool_]:
