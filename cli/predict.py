@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -11,8 +12,10 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress
 
+from unistd.core.data.store import WHOLE
 from unistd.core.data.windows import Windows
 from unistd.core.errors import UsageError
+from unistd.core.prediction.tiles import ALIGNED, Tiling
 from unistd.core.prediction.write import write_forecasts, write_latest
 from unistd.core.task import SPLITS, Split
 from unistd.registry.compose import batches
@@ -30,19 +33,31 @@ from unistd.registry.registry import Registry
 @click.option(
     "--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights."
 )
+@click.option("--tile", type=int, help="Forecast in tiles of this many pixels a side: the memory of one is enough.")
+@click.option("--overlap", type=int, help="Pixels that a tile sees on each side beyond its own.  [default: tile / 4]")
 @click.pass_context
 def predict(
-    ctx: click.Context, run: Path, name: str, out: Path, split: Split, checkpoint: str, *, latest: bool
+    ctx: click.Context,
+    run: Path,
+    name: str,
+    out: Path,
+    split: Split,
+    checkpoint: str,
+    tile: int | None,
+    overlap: int | None,
+    *,
+    latest: bool,
 ) -> None:
     """Write forecasts of one task, made by the run in folder RUN, with coordinates and units.
 
-    Pictures of one window lie beside the data set: input, truth, forecast and error.
+    Pictures of one window, or of its middle tile, lie beside the data set: input, truth, forecast and error.
     """
     console = Console(stderr=True)
     if latest and ctx.get_parameter_source("split") is ParameterSource.COMMANDLINE:
         raise UsageError(
             "'--latest' forecasts after the last frames; it has no '--split'", help="leave one of them out"
         )
+    tiling = _tiling(tile, overlap)
     if out.exists():
         raise UsageError(f"'{out}' is there already", help="name another place with --out")
     opened, at = JointRun.open(run, Registry.discover(), checkpoint, [name])
@@ -50,21 +65,30 @@ def predict(
     opened.forecaster.to(device).eval()
     window, store, forecast = opened.tasks[name].window, opened.stores[name], partial(_forecast, opened, name)
     origin = {"run": str(run), "step": str(at.step), "task": name}
-    folder = out.with_name(f"{out.stem}-figures")
+    origin |= {"tile": f"{tiling.size} pixels, {tiling.overlap} of overlap"} if tiling else {}
+    write: dict[str, Any] = {"device": device, "attributes": origin, "tiling": tiling}
+    folder, drawn = out.with_name(f"{out.stem}-figures"), tiling.middle(store.grid) if tiling else WHOLE
     if latest:
-        past, future = window.past, window.future
-        write_latest(out, store, forecast, past=past, future=future, device=device, attributes=origin)
-        pictures = draw_latest(opened, name, folder)
+        write_latest(out, store, forecast, past=window.past, future=window.future, **write)
+        pictures = draw_latest(opened, name, folder, drawn)
     else:
         windows = Windows(store, split, window.past, window.future)
         batch = batches(opened.spec, opened.tasks)[name]
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             bar = partial(progress.advance, progress.add_task("forecasting", total=len(windows)))
-            write_forecasts(out, windows, forecast, batch=batch, device=device, attributes=origin, progress=bar)
-        pictures = draw_window(opened, name, windows, folder)
+            write_forecasts(out, windows, forecast, batch=batch, progress=bar, **write)
+        pictures = draw_window(opened, name, windows, folder, drawn)
     console.print(f"forecasts: {out}\ndrawn: {', '.join(map(str, pictures))}", highlight=False, soft_wrap=True)
 
 
 def _forecast(run: JointRun, name: str, past: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
     del starts
     return run.forecaster.forecast(name, past)
+
+
+def _tiling(tile: int | None, overlap: int | None) -> Tiling | None:
+    if tile is None and overlap is None:
+        return None
+    if tile is None:
+        raise UsageError(f"'--overlap {overlap}' is of tiles", help="say how large they are with --tile")
+    return Tiling(tile, tile // 4 // ALIGNED * ALIGNED if overlap is None else overlap)

@@ -27,6 +27,10 @@ _MEANING = (
 
 Coordinate = tuple[NDArray[np.float64], dict[str, Any]]
 
+Region = tuple[slice, slice]
+"""Rows and columns of a grid."""
+WHOLE: Region = (slice(None), slice(None))
+
 
 class Store:
     """One zarr v3 group: ``frames`` (time, channel, y, x) in the source's type, with what is known of each frame.
@@ -120,16 +124,19 @@ class Store:
             raise IndexError(f"frames {start} to {stop} of a store of {len(self)}")
         return self.decode(self._load(start, stop) if self._held is None else self._held[start:stop])
 
-    def spans(self, starts: NDArray[np.int64], length: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    def spans(
+        self, starts: NDArray[np.int64], length: int, region: Region = WHOLE
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Return raw frames that hold all spans of ``length`` frames, and where in them each of ``starts`` (n,) is.
 
-        Each frame is read once, however many spans it lies in; frames in memory are given as they are.
+        Each frame is read once, however many spans it lies in; frames in memory are given as they are. Of a ``region``
+        of rows and columns no more than that is held.
         """
         if self._held is not None:
-            return self._held, starts
+            return self._held[:, :, *region], starts
         unique = np.unique(starts)
         runs = np.split(unique, np.flatnonzero(np.diff(unique) > length) + 1)
-        raw = [self._load(int(run[0]), int(run[-1]) + length) for run in runs]
+        raw = [self._load(int(run[0]), int(run[-1]) + length, region) for run in runs]
         first = np.array([run[0] for run in runs])
         base = np.cumsum([0] + [len(part) for part in raw[:-1]])
         run_of = np.searchsorted(first, starts, side="right") - 1
@@ -149,9 +156,9 @@ class Store:
         """Return stored values in physical units, NaN where missing."""
         return decode(raw, self.card)
 
-    def _load(self, start: int, stop: int) -> NDArray[Any]:
+    def _load(self, start: int, stop: int, region: Region = WHOLE) -> NDArray[Any]:
         try:
-            return np.asarray(self._frames[start:stop])
+            return np.asarray(self._frames[start:stop, :, *region])
         except (OSError, ValueError, RuntimeError) as error:
             message = f"frames {start} to {stop} cannot be read: {error}"
             raise DataError(message, where=str(self.path), help=_AGAIN) from error

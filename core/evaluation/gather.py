@@ -8,15 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unistd.core.data.store import WHOLE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unistd.core.data.store import Store
+    from unistd.core.data.store import Region, Store
 
 
-def read_frames(store: Store, indices: NDArray[np.int64]) -> Tensor:
-    """Return the frames at ``indices`` (..., any shape) as (..., C, H, W), each read from the store once."""
-    raw, at = store.spans(indices.reshape(-1), 1)
+def read_frames(store: Store, indices: NDArray[np.int64], region: Region = WHOLE) -> Tensor:
+    """Return the frames at ``indices`` (..., any shape) as (..., C, H, W), each read from the store once.
+
+    Of a ``region`` H and W are the rows and columns that it has.
+    """
+    raw, at = store.spans(indices.reshape(-1), 1, region)
     frames = store.decode(raw[at])
     return torch.from_numpy(frames.reshape(*indices.shape, *frames.shape[1:]))
 

@@ -15,6 +15,7 @@ from unistd.core.errors import DataError, ModelError, UsageError
 from unistd.core.evaluation.gather import read_frames
 from unistd.core.new_folder import whole_or_nothing
 from unistd.core.prediction.coordinates import coordinates
+from unistd.core.prediction.tiles import Tile, Tiling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +35,7 @@ def write_forecasts(
     batch: int,
     device: torch.device | str = "cpu",
     attributes: Mapping[str, str] | None = None,
+    tiling: Tiling | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Write ``forecast`` and ``truth`` of every window to a new zarr v3 group, batch by batch, in physical units.
@@ -48,13 +50,14 @@ def write_forecasts(
         batch: Windows at a time, and in a chunk.
         device: Where ``past`` is given to ``forecast``.
         attributes: Said of the whole data set besides what the task's card says, such as the run it came from.
+        tiling: Forecast the grid in these tiles, each from what it alone shows, in the memory of one tile.
         progress: Called with the number of windows just written.
 
     Raises:
         UsageError: ``path`` is there already.
         ModelError: A forecast has the wrong shape, or a value that is no finite number.
     """
-    writer = _Writer(windows.store, windows.starts, windows.past, windows.future, batch, truth=True)
+    writer = _Writer(windows.store, windows.starts, windows.past, windows.future, batch, tiling, truth=True)
     writer.write(path, forecast, torch.device(device), attributes or {}, progress)
 
 
@@ -67,6 +70,7 @@ def write_latest(
     future: int,
     device: torch.device | str = "cpu",
     attributes: Mapping[str, str] | None = None,
+    tiling: Tiling | None = None,
 ) -> None:
     """Write the forecast from the last T = ``past`` frames of ``store``; there is no truth.
 
@@ -76,7 +80,7 @@ def write_latest(
         DataError: The store's last frames are fewer than T in a row.
     """
     starts = np.array([latest_start(store, past)], dtype=np.int64)
-    writer = _Writer(store, starts, past, future, 1, truth=False)
+    writer = _Writer(store, starts, past, future, 1, tiling, truth=False)
     writer.write(path, forecast, torch.device(device), attributes or {}, None)
 
 
@@ -100,10 +104,20 @@ class _Writer:
     """Streams forecasts of the windows at ``starts`` into a group, a chunk of windows at a time."""
 
     def __init__(
-        self, store: Store, starts: NDArray[np.int64], past: int, future: int, batch: int, *, truth: bool
+        self,
+        store: Store,
+        starts: NDArray[np.int64],
+        past: int,
+        future: int,
+        batch: int,
+        tiling: Tiling | None,
+        *,
+        truth: bool,
     ) -> None:
         self.store, self.starts, self.past, self.future = store, starts, past, future
         self.batch, self.truth = min(batch, len(starts)), truth
+        self.tiles = [_one(store.grid)] if tiling is None else list(tiling.tiles(store.grid))
+        self.side = store.grid if tiling is None else tuple(min(tiling.step, n) for n in store.grid)
 
     def write(
         self,
@@ -122,26 +136,27 @@ class _Writer:
             self._create(group)
             for first in range(0, len(self.starts), self.batch):
                 some = slice(first, first + self.batch)
-                for name, values in self._frames(forecast, self.starts[some], device).items():
-                    group[name][some] = values  # type: ignore[index]
+                for tile in self.tiles:
+                    for name, values in self._frames(forecast, self.starts[some], tile, device).items():
+                        group[name][some, :, :, *tile.kept] = values[..., *tile.within]  # type: ignore[index]
                 if progress is not None:
                     progress(len(self.starts[some]))
 
     @torch.inference_mode()
     def _frames(
-        self, forecast: Forecast, starts: NDArray[np.int64], device: torch.device
+        self, forecast: Forecast, starts: NDArray[np.int64], tile: Tile, device: torch.device
     ) -> dict[str, NDArray[np.float32]]:
         span = np.arange(self.past + self.future * self.truth)
-        frames = read_frames(self.store, starts[:, None] + span)
+        frames = read_frames(self.store, starts[:, None] + span, tile.seen)
         past = frames[:, : self.past]
         predicted = forecast(past.to(device), torch.from_numpy(starts)).float().cpu()
-        self._check(predicted, starts)
+        self._check(predicted, starts, past.shape[-2:])
         unseen = past.isnan().all(dim=1, keepdim=True)
         made = {"forecast": predicted.masked_fill(unseen, torch.nan).numpy()}
         return made | ({"truth": frames[:, self.past :].numpy()} if self.truth else {})
 
-    def _check(self, predicted: torch.Tensor, starts: NDArray[np.int64]) -> None:
-        task, shape = self.store.card.name, (len(starts), *self._shape()[1:])
+    def _check(self, predicted: torch.Tensor, starts: NDArray[np.int64], grid: torch.Size) -> None:
+        task, shape = self.store.card.name, (len(starts), *self._shape()[1:3], *grid)
         if predicted.shape != shape:
             raise ModelError(
                 f"the forecast of task '{task}' has shape '{tuple(predicted.shape)}'",
@@ -168,7 +183,7 @@ class _Writer:
             group.create_array(
                 name,
                 shape=self._shape(),
-                chunks=(self.batch, *self._shape()[1:]),
+                chunks=(self.batch, *self._shape()[1:3], *self.side),
                 dtype="float32",
                 fill_value=float("nan"),
                 dimension_names=DIMS,
@@ -196,3 +211,8 @@ class _Writer:
             "comment": "forecast is missing where the input was missing in all its frames",
         }
         return {**said, **attributes}
+
+
+def _one(grid: tuple[int, int]) -> Tile:
+    whole = (slice(0, grid[0]), slice(0, grid[1]))
+    return Tile(whole, whole)

@@ -57,3 +57,25 @@ def test_unknown_task_is_answered_with_the_tasks(finished, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "the run has no task 'town'" in said
     assert "it has city, shapes" in said
+
+
+def test_a_tile_larger_than_the_grid_changes_nothing(written, finished, tmp_path):
+    out = tmp_path / "tiles.zarr"
+    assert main(["predict", str(finished), "--task", "city", "--out", str(out), "--tile", "64"]) == 0
+    tiles, whole = (xarray.open_zarr(path, consolidated=False) for path in (out, written))
+    np.testing.assert_array_equal(tiles["forecast"], whole["forecast"])
+    assert tiles.attrs["tile"] == "64 pixels, 0 of overlap"
+    assert "tile" not in whole.attrs
+    assert {path.name for path in (tmp_path / "tiles-figures").iterdir()} == {"city.png", "city.gif"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--overlap", "32"], "'--overlap 32' is of tiles"),
+        (["--tile", "50"], "tile '50' is not a multiple of 32 pixels"),
+    ],
+)
+def test_impossible_tiles_are_refused_before_anything_is_opened(options, said, tmp_path, capsys):
+    assert main(["predict", str(tmp_path), "--task", "city", "--out", str(tmp_path / "x.zarr"), *options]) == 2
+    assert said in capsys.readouterr().err

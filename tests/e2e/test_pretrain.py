@@ -186,9 +186,9 @@ def test_test_frames_are_never_read(still, monkeypatch):
     read, spans = Windows.read, Store.spans
     seen = []
 
-    def spying(self, starts, length):
+    def spying(self, starts, length, *region):
         seen.extend(self.split[start + i] for start in starts for i in range(length))
-        return spans(self, starts, length)
+        return spans(self, starts, length, *region)
 
     monkeypatch.setattr(Windows, "read", lambda self, indices: (reads.append(self.split), read(self, indices))[1])
     monkeypatch.setattr(Store, "spans", spying)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from unistd.core.data.store import WHOLE
 from unistd.core.task import SPLITS, Channel, Cycle, TaskCard, Window
 
 
@@ -23,10 +24,10 @@ class MemoryStore:
         self.reads.append(stop - start)
         return self.frames[start:stop]
 
-    def spans(self, starts, length):
+    def spans(self, starts, length, region=WHOLE):
         unique, at = np.unique(starts[:, None] + np.arange(length), return_inverse=True)
         self.reads.append(len(unique))
-        return self.frames[unique], at.reshape(len(starts), length)[:, 0]
+        return self.frames[unique][:, :, *region], at.reshape(len(starts), length)[:, 0]
 
     def decode(self, raw):
         return raw

@@ -6,6 +6,7 @@ import pytest
 import torch
 import xarray as xr
 
+from unistd.core.data.store import WHOLE
 from unistd.core.errors import DataError, ModelError, UsageError
 from unistd.core.prediction.coordinates import valid_times
 from unistd.core.prediction.write import write_forecasts, write_latest
@@ -36,8 +37,8 @@ class Store:
         self.sequence = np.zeros(12, np.int32) if sequence is None else np.array(sequence, np.int32)
         self.y, self.x = (np.array([50.0, 51.0, 52.0]), {"units": "degrees_north", "standard_name": "latitude"}), None
 
-    def spans(self, starts, length):
-        return self.frames, starts
+    def spans(self, starts, length, region=WHOLE):
+        return self.frames[:, :, *region], starts
 
     def decode(self, raw):
         return raw
