@@ -1,33 +1,103 @@
-"""A bar while raw files are converted into stores."""
+"""What a terminal shows while raw files are converted into stores, and who does the work."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import click
+import dask
+from dask.system import CPU_COUNT
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
+from unistd.core.data.progress import Progress as Now
+from unistd.core.errors import UsageError
 from unistd.registry.joint_run import Report
 
 
 @contextmanager
 def showing_conversion(console: Console) -> Iterator[Report]:
-    """Give a function to report conversion to; off a terminal, one line a task is printed instead."""
+    """Give a function to report conversion to; off a terminal, lines are printed instead of a bar.
+
+    The bar counts bytes of raw frames, without those that were taken over, so that its speed is that of the work.
+    """
     columns = (
-        TextColumn("converting {task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        DownloadColumn(),
+        TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
     bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    last: dict[str, Now] = {}
+    bar = Progress(*columns, console=console, disable=not console.is_terminal, transient=True, expand=True)
 
-        def report(task: str, done: int, total: int) -> None:
-            if task not in bars:
-                bars[task] = progress.add_task(task, total=total)
-                console.print(f"converting the frames of '{task}' into a store", highlight=False)
-            progress.update(bars[task], completed=done)
+    def report(task: str, now: Now) -> None:
+        if task not in bars:
+            bars[task] = bar.add_task(task, total=None)
+            _say(console, f"converting the frames of '{task}' into a store")
+            if now.began:
+                _say(console, now.began)
+        last[task] = now
+        bar.update(bars[task], completed=(now.done - now.taken) * now.frame, total=(now.total - now.taken) * now.frame)
 
-        yield report
+    try:
+        with bar:
+            yield report
+    except BaseException:
+        for task, now in last.items():
+            if 0 < now.done < now.total:
+                _say(console, f"what is written of '{task}' is kept: the same command goes on from there")
+        raise
+    for task, now in last.items():
+        if now.shards:
+            _say(console, f"'{task}': took over {now.shards} shards, {now.taken} of {now.total} frames")
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True)
+
+
+def who_works(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options ``--workers`` and ``--scheduler``."""
+    threads = "Threads; by default as many as there are cores."
+    cluster = "A dask cluster to use instead, such as tcp://host:8786."
+    command = click.option("--scheduler", metavar="ADDRESS", help=cluster)(command)
+    return click.option("--workers", type=click.IntRange(min=1), help=threads)(command)
+
+
+@contextmanager
+def working(threads: int | None, address: str | None) -> Iterator[None]:
+    """Let ``threads`` of this process convert, or the dask cluster at ``address``.
+
+    Raises:
+        UsageError: Both are given, or there is no such cluster with workers.
+    """
+    if threads and address:
+        raise UsageError("'--workers' are threads here, '--scheduler' has its own", help="leave one of them out")
+    if address is None:
+        with dask.config.set({"scheduler": "threads", "num_workers": threads or CPU_COUNT}):
+            yield
+        return
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        message = f"no dask scheduler answers at '{address}': {error}"
+        raise UsageError(message, help="start one with 'dask scheduler'") from error
+    with client:
+        if not client.nthreads():  # type: ignore[no-untyped-call]
+            message = f"the dask scheduler at '{address}' has no workers"
+            raise UsageError(message, help=f"start some: dask worker {address}")
+        yield

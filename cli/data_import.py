@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 import numpy as np
 from rich.console import Console
 
-from unistd.cli.conversion import showing_conversion
+from unistd.cli.conversion import showing_conversion, who_works, working
 from unistd.cli.table import table
 from unistd.core.data.ledger import Ledger
 from unistd.core.data.prepare import prepare
@@ -21,11 +22,12 @@ from unistd.registry.import_card import load_card
 LISTED = 20
 
 
-@click.command("import", epilog="Example: unistd data import examples/import/card.yaml --out data/waves.zarr")
+@click.command("import", epilog="Example: unistd data import examples/waves/card.yaml --out data/waves.zarr")
 @click.argument("card", metavar="CARD.yaml", type=click.Path(path_type=Path))
 @click.option("--out", metavar="STORE", type=click.Path(path_type=Path), help="Folder of the store.")
+@who_works
 @click.option("--dry-run", is_flag=True, help="Show what every file gives; read no frame, write nothing.")
-def import_files(card: Path, out: Path | None, *, dry_run: bool) -> None:
+def import_files(card: Path, out: Path | None, workers: int | None, scheduler: str | None, *, dry_run: bool) -> None:
     """Make a store of the files that CARD.yaml describes: npy, npz, HDF5, NetCDF, zarr, GeoTIFF, images or video.
 
     A spec trains it as {kind: grid, store: STORE}. docs/import.md has a card for each format.
@@ -42,8 +44,8 @@ def import_files(card: Path, out: Path | None, *, dry_run: bool) -> None:
         _check_same(out, task)
         console.print(f"{out} was made of the same card and files; nothing to do", highlight=False, soft_wrap=True)
         return
-    with showing_conversion(console) as report:
-        store = prepare(task, out, report=lambda done, total: report(task.card.name, done, total))
+    with working(workers, scheduler), showing_conversion(console) as report:
+        store = prepare(task, out, report=partial(report, task.card.name))
     channels = ", ".join(f"{channel.name} [{channel.unit}]" for channel in store.card.channels)
     click.echo(f"wrote {out}: {len(store)} frames of {store.grid[0]}×{store.grid[1]}, {channels}")
     click.echo(f"train it as {{kind: grid, store: {out}}}")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
-import dask
 import numpy as np
 from rich.console import Console
 
-from unistd.cli.conversion import showing_conversion
+from unistd.cli.conversion import showing_conversion, who_works, working
 from unistd.cli.options import overrides
 from unistd.cli.table import table
 from unistd.core.data.ledger import Ledger
@@ -32,8 +29,7 @@ MB = 1e6
 @click.option("--source", metavar="RAW", type=click.Path(path_type=Path), help="Folder of the raw files.")
 @click.option("--out", metavar="STORE", type=click.Path(path_type=Path), help="By default where 'train' looks for it.")
 @overrides
-@click.option("--workers", type=click.IntRange(min=1), help="Threads; by default as many as there are cores.")
-@click.option("--scheduler", metavar="ADDRESS", help="A dask cluster to use instead, such as tcp://host:8786.")
+@who_works
 @click.option("--dry-run", is_flag=True, help="Show what each file gives; read no frame, write nothing.")
 def prepare_task(
     name: str,
@@ -46,16 +42,14 @@ def prepare_task(
     dry_run: bool,
 ) -> None:
     """Convert the raw files of TASK into a store; -o sets the task's options, as in a spec."""
-    if workers and scheduler:
-        raise UsageError("'--workers' are threads here, '--scheduler' has its own", help="leave one of them out")
     own = _task(name, source, overrides)
     if dry_run:
         _show(own)
         return
     place = (out or store_place(own)).absolute()  # workers of a cluster may stand in another folder
-    console, begun, there = Console(stderr=True), time.monotonic(), place.exists()
-    with _workers(workers, scheduler), showing_conversion(console) as report:
-        store = prepare(own.task, place, options=own_options(own), report=lambda done, total: report(name, done, total))
+    begun, there = time.monotonic(), place.exists()
+    with working(workers, scheduler), showing_conversion(Console(stderr=True)) as report:
+        store = prepare(own.task, place, options=own_options(own), report=partial(report, name))
     if there:
         click.echo(f"{place} is there already, of the same task and options; nothing to do")
         return
@@ -72,26 +66,6 @@ def _task(name: str, source: Path | None, overrides: tuple[str, ...]) -> Compose
             raise UsageError(f"the source '{source}' is no folder", help="name the folder that holds the raw files")
         overrides = (*overrides, f"root={source.expanduser().absolute()}")
     return load_task(name, overrides, registry)
-
-
-@contextmanager
-def _workers(threads: int | None, address: str | None) -> Iterator[None]:
-    if address is None:
-        with dask.config.set({"scheduler": "threads", "num_workers": threads or os.cpu_count()}):
-            yield
-        return
-    from distributed import Client
-
-    try:
-        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        message = f"no dask scheduler answers at '{address}': {error}"
-        raise UsageError(message, help="start one with 'dask scheduler'") from error
-    with client:
-        if not client.nthreads():  # type: ignore[no-untyped-call]
-            message = f"the dask scheduler at '{address}' has no workers"
-            raise UsageError(message, help=f"start some: dask worker {address}")
-        yield
 
 
 def _show(own: ComposedTask) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from unistd.core.data.normalization import Normalization
 from unistd.core.data.prepare import prepare
+from unistd.core.data.progress import Progress
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.data.store import Store
 from unistd.core.data.store_place import default_store
@@ -107,13 +108,13 @@ def compose_forecaster(spec: RunSpec, registry: Registry, stores: Mapping[str, S
 
 
 def open_stores(
-    tasks: Mapping[str, ComposedTask], report: Callable[[str, int, int], None] | None = None
+    tasks: Mapping[str, ComposedTask], report: Callable[[str, Progress], None] | None = None
 ) -> dict[str, Store]:
     """Open every task's store, converting the raw files first where there is none yet.
 
     Args:
         tasks: The tasks of a spec.
-        report: Called with task, frames done and frames in all while one is converted.
+        report: Called with a task and how far it is while one is converted.
 
     Raises:
         DataError: Raw files or a store are missing, damaged or not the task's.

@@ -10,6 +10,7 @@ from typing import Any
 
 from unistd import __version__
 from unistd.core.data.normalization import Normalization
+from unistd.core.data.progress import Progress
 from unistd.core.data.store import Store
 from unistd.core.errors import CheckpointError, UsageError
 from unistd.core.forecaster import Forecaster
@@ -31,7 +32,7 @@ from unistd.registry.registry import Registry
 from unistd.registry.same_spec import same_spec
 from unistd.registry.spec import RunSpec, load_resolved
 
-Report = Callable[[str, int, int], None]
+Report = Callable[[str, Progress], None]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from bisect import bisect_right
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,17 +16,24 @@ _UNITS = ("ms", "s", "m", "h", "D", "M")
 
 
 class Ledger:
-    """Times, sequence numbers and splits of all frames so far, and the one shape and type that all of them have."""
+    """Times, sequence numbers and splits of all frames so far, and the one shape and type that all of them have.
+
+    Attributes:
+        card: The task's.
+        names: Of the sequences.
+        files: Size and time of change of each raw file.
+    """
 
     def __init__(self, card: TaskCard) -> None:
         self.card = card
         self._first: FrameSequence | None = None
         self.names: list[str] = []
-        self.files: dict[str, None] = {}
+        self.files: dict[str, tuple[int, int]] = {}
         self._starts = [0]
         self._times: list[NDArray[np.int64]] = []
         self._sequence: list[NDArray[np.int32]] = []
         self._split: list[NDArray[np.int8]] = []
+        self._stamps: list[str] = []
         self._number = 0
 
     def __len__(self) -> int:
@@ -47,7 +58,8 @@ class Ledger:
         """Take in ``sequence``.
 
         Raises:
-            DataError: Its frames, times, split or coordinates do not fit the card or the sequences before.
+            DataError: Its frames, times, split or coordinates do not fit the card or the sequences before, or one of
+                its raw files is not there.
         """
         check_frames(sequence, self.card, self._first or sequence)
         times = _times(sequence)
@@ -59,9 +71,31 @@ class Ledger:
         self._number += int(pieces[-1]) + 1
         self._starts.append(len(self) + len(times))
         self.names.append(sequence.name)
-        self.files.update(dict.fromkeys(sequence.files))
+        self._stamps.append(self._stamp(sequence))
         if self._first is None:
             self._first = sequence
+
+    def _stamp(self, sequence: FrameSequence) -> str:
+        for file in sequence.files:
+            if file not in self.files:
+                self.files[file] = _size_and_time(file)
+        files = [(Path(file).name, *self.files[file]) for file in sequence.files]
+        return hashlib.sha256(repr((sequence.name, files)).encode()).hexdigest()
+
+    def training(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """Tell which of the frames from ``start`` up to ``stop`` are for training."""
+        first, last = self._sequences(start, stop)
+        offset = self._starts[first]
+        return np.concatenate(self._split[first:last])[start - offset : stop - offset] == SPLITS.index("train")
+
+    def key(self, start: int, stop: int) -> str:
+        """Return what the frames from ``start`` up to ``stop`` are known by: raw files, place in them and split."""
+        first, last = self._sequences(start, stop)
+        places = [(self._stamps[number], self._starts[number] - start) for number in range(first, last)]
+        return hashlib.sha256(repr(places).encode() + self.training(start, stop).tobytes()).hexdigest()
+
+    def _sequences(self, start: int, stop: int) -> tuple[int, int]:
+        return bisect_right(self._starts, start) - 1, bisect_right(self._starts, stop - 1)
 
     def check_splits(self) -> None:
         """See that every split has frames.
@@ -80,10 +114,18 @@ class Ledger:
 
     def locate(self, frame: int) -> str:
         """Say which sequence and time ``frame`` is of."""
-        number = int(np.searchsorted(self._starts, frame, side="right")) - 1
+        number = bisect_right(self._starts, frame) - 1
         inside = frame - self._starts[number]
         time = self._times[number][inside].astype("datetime64[ms]")
         return f"{self.names[number]}, frame {inside} ({time})"
+
+
+def _size_and_time(file: str) -> tuple[int, int]:
+    try:
+        found = Path(file).stat()
+    except FileNotFoundError as error:
+        raise DataError(f"there is no raw file '{file}'") from error
+    return found.st_size, found.st_mtime_ns
 
 
 def check_card(card: TaskCard) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,12 +22,15 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from unistd.core.data.card_json import card_to_json
+from unistd.core.data.journal import JOURNAL, ShardReport, has_shards
 from unistd.core.data.ledger import Ledger, check_card
 from unistd.core.data.moments import Moments
-from unistd.core.data.shards import FrameWriter, Report, ShardReport
+from unistd.core.data.progress import Report
+from unistd.core.data.shards import FrameWriter
 from unistd.core.data.store import FORMAT, Store, hash_of_facts, stored_bytes
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, FrameSequence, Task, TaskCard
+from unistd.core.training.durable import sync_folder
 
 _IN_MEMORY = 2**28  # bytes of frames that are no lazy arrays and are held before they are written
 
@@ -39,7 +41,8 @@ def prepare(
     """Write the frames of ``task`` to a store at ``path``, or open the store of the same task that is already there.
 
     Frames are read lazily and written in parallel by dask, on its current scheduler. The store is written aside,
-    flushed and renamed; of several processes that ask for the same store one writes it and the others wait.
+    flushed and renamed; of several processes that ask for the same store one writes it and the others wait. What one
+    that was stopped has written is taken over, where card, options and raw files are the same.
 
     ``options`` are the task's own; they are kept, so that a store made with others is not mistaken for this one.
 
@@ -69,15 +72,16 @@ def _lock(file: Path) -> Iterator[None]:
 
 def _write_aside(task: Task, card: TaskCard, path: Path, options: Mapping[str, object], report: Report | None) -> None:
     partial = path.with_name(f".{path.name}.partial")
-    if partial.exists():
-        shutil.rmtree(partial)  # left by a run that died: a living one would hold the lock
     try:
         _write(task.sequences(), card, partial, options, report)
         _flush(partial)
-        partial.rename(path)
-        _fsync(path.parent)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    except BaseException:
+        if not has_shards(partial):
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
+    (partial / JOURNAL).unlink()
+    partial.rename(path)
+    sync_folder(path.parent)
 
 
 def _write(
@@ -87,13 +91,14 @@ def _write(
     options: Mapping[str, object],
     report: Report | None,
 ) -> None:
-    group, ledger = zarr.create_group(path, zarr_format=3), Ledger(card)
+    ledger = Ledger(card)
     admitted = _admitted(sequences, ledger)
     first = next(admitted)
-    writer = FrameWriter(group, first.frames, ledger, report)
+    writer = FrameWriter(path, first.frames, ledger, options, report)
     for sequence in chain([first], admitted):
         writer.add(sequence.frames)
-    writer.flush()
+    writer.finish()
+    group = writer.group
     valid = np.concatenate([shard.valid for shard in writer.written])
     _write_times(group, ledger, valid)
     for axis, coordinate in (("y", first.y), ("x", first.x)):
@@ -164,8 +169,6 @@ def _checksums(files: Iterable[str]) -> dict[str, str]:
 
 
 def _checksum(file: str) -> str:
-    if not Path(file).is_file():
-        raise DataError(f"there is no raw file '{file}'")
     with Path(file).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
@@ -179,12 +182,4 @@ def _digest(card: TaskCard, ledger: Ledger, written: list[ShardReport]) -> str:
 
 def _flush(folder: Path) -> None:
     for file in [*folder.rglob("*"), folder]:
-        _fsync(file)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync_folder(file)

@@ -6,8 +6,9 @@ import base64
 import hashlib
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import reduce
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import dask.array as da
@@ -18,32 +19,19 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
+from unistd import __version__
+from unistd.core.data.card_json import card_to_json
+from unistd.core.data.journal import Journal, ShardReport, note
 from unistd.core.data.ledger import Ledger
 from unistd.core.data.moments import Moments
-from unistd.core.data.store import decode
+from unistd.core.data.progress import Report, Teller
+from unistd.core.data.store import FORMAT, decode
 from unistd.core.errors import DataError
-from unistd.core.task import SPLITS, TaskCard
+from unistd.core.task import TaskCard
 
 _CHUNK, _SMALL, _SHARD = 2**20, 2**18, 2**26  # bytes
 _TOGETHER = 8  # shards that dask works on before progress is reported
 _FAULT = "mend the raw file, or the task's card if the values are right"
-
-Report = Callable[[int, int], None]
-"""Called with the frames written and the frames known so far."""
-
-
-class ShardReport(NamedTuple):
-    """What was found out while a shard was written.
-
-    Attributes:
-        valid: (t,) values of each frame that are not missing.
-        train: Moments of the training frames.
-        digest: SHA-256 of the raw bytes.
-    """
-
-    valid: NDArray[np.int64]
-    train: Moments | None
-    digest: bytes
 
 
 class Fault(NamedTuple):
@@ -53,27 +41,48 @@ class Fault(NamedTuple):
     what: str
 
 
-class FrameWriter:
-    """Appends frames to the array ``frames`` of a new store; holds no more than a few shards of them in memory."""
+class Place(NamedTuple):
+    """Where a shard belongs: its frames in the store, its file, what they are known by, which are for training."""
 
-    def __init__(self, group: zarr.Group, first: Any, ledger: Ledger, report: Report | None) -> None:
+    start: int
+    stop: int
+    file: str
+    key: str
+    train: NDArray[np.bool_]
+
+
+class FrameWriter:
+    """Appends frames to the array ``frames`` of a new store; holds no more than a few shards of them in memory.
+
+    Attributes:
+        written: What was found out about each shard so far.
+    """
+
+    def __init__(
+        self, folder: Path, first: Any, ledger: Ledger, options: Mapping[str, object], report: Report | None
+    ) -> None:
         card, grid, size = ledger.card, first.shape[1:], max(1, math.prod(first.shape[1:]) * first.dtype.itemsize)
         self._chunk = max(1, min(_CHUNK // size, max(card.window.past + card.window.future, _SMALL // size)))
         self._shard = self._chunk * max(1, _SHARD // (self._chunk * size))
-        self._array = group.create_array(
+        dtype = first.dtype.newbyteorder("=")
+        layout = {"format": FORMAT, "grid": grid, "type": dtype.str, "chunk": self._chunk, "shard": self._shard}
+        identity = {"unistd": __version__, "card": card_to_json(card), "options": dict(options), **layout}
+        self._journal = Journal(folder, identity)
+        self.group = zarr.create_group(folder, zarr_format=3)
+        self._array = self.group.create_array(
             "frames",
             shape=(0, *grid),
             chunks=(self._chunk, *grid),
             shards=(self._shard, *grid),
-            dtype=first.dtype.newbyteorder("="),
+            dtype=dtype,
             compressors=ZstdCodec(level=3),
             dimension_names=("time", "channel", "y", "x"),
             attributes=_cf_attributes(card, first.dtype),
             config={"write_empty_chunks": True},
         )
-        self._ledger, self._report = ledger, report
+        self._ledger, self._teller = ledger, Teller(report, size, _began(self._journal))
         self._pending: list[da.Array] = []
-        self._waiting = 0
+        self._start = self._waiting = 0
         self.written: list[ShardReport] = []
 
     def add(self, frames: Any) -> None:
@@ -91,31 +100,64 @@ class FrameWriter:
             self._waiting += len(piece)
             at += len(piece)
             if self._waiting == full:
-                self.flush()
+                self._flush()
 
-    def flush(self) -> None:
-        """Write what waits."""
+    def finish(self) -> None:
+        """Write what waits, and remove what no frame of this store is in."""
+        self._flush()
+        self._journal.drop_the_rest()
+
+    def _flush(self) -> None:
         if not self._waiting:
             return
-        waiting, start = da.concatenate(self._pending), self._array.shape[0]  # type: ignore[no-untyped-call]
-        self._pending, self._waiting = [], 0
-        self._array.resize((start + len(waiting), *self._array.shape[1:]))
-        train = self._ledger.split == SPLITS.index("train")
-        tasks = []
-        for at in range(0, len(waiting), self._shard):
-            block, first = waiting[at : at + self._shard], start + at
-            marks = train[first : first + block.shape[0]]
-            tasks.append(delayed(_write_shard)(block, self._array, first, marks, self._chunk, self._ledger.card))
-        for written in compute(*tasks):  # type: ignore[no-untyped-call]
-            if isinstance(written, Fault):
-                raise DataError(written.what, where=self._ledger.locate(written.frame), help=_FAULT)
-            self.written.append(written)
-        if self._report is not None:
-            self._report(self._array.shape[0], len(self._ledger))
+        waiting, start = da.concatenate(self._pending), self._start  # type: ignore[no-untyped-call]
+        self._pending, self._waiting, self._start = [], 0, start + len(waiting)
+        if self._start > self._array.shape[0]:
+            self._array.resize((len(self._ledger), *self._array.shape[1:]))
+        places = [self._place(at, min(at + self._shard, self._start)) for at in range(start, self._start, self._shard)]
+        there = [self._journal.take(place.file, place.key) for place in places]
+        self._tell(there)
+        rest = (self._array, self._chunk, self._ledger.card, self._journal.path)
+        # One graph for all, so that a piece of a raw file that reaches into two shards is read once.
+        blocks = waiting.rechunk((self._shard, -1, -1, -1)).to_delayed(optimize_graph=False).ravel()
+        tasks = [
+            delayed(_write_shard)(block, place, *rest)
+            for block, place, shard in zip(blocks, places, there, strict=True)
+            if shard is None
+        ]
+        with self._teller:
+            written = iter(compute(*tasks))  # type: ignore[no-untyped-call]
+        for shard in there:
+            own = next(written) if shard is None else shard
+            if isinstance(own, Fault):
+                raise DataError(own.what, where=self._ledger.locate(own.frame), help=_FAULT)
+            self.written.append(own)
+        self._teller.tell(done=self._start)
+
+    def _place(self, start: int, stop: int) -> Place:
+        file = f"frames/{self._array.metadata.encode_chunk_key((start // self._shard, 0, 0, 0))}"
+        return Place(start, stop, file, self._ledger.key(start, stop), self._ledger.training(start, stop))
+
+    def _tell(self, there: list[ShardReport | None]) -> None:
+        """Report what was taken over."""
+        now, taken = self._teller.now, [len(shard.valid) for shard in there if shard is not None]
+        self._teller.tell(
+            done=now.done + sum(taken),
+            total=len(self._ledger),
+            taken=now.taken + sum(taken),
+            shards=now.shards + len(taken),
+        )
+
+
+def _began(journal: Journal) -> str:
+    if journal.other:
+        return "what a stopped conversion left is of another card, options or version: begun anew"
+    shards = "shard that a stopped conversion" if journal.found == 1 else "shards that a stopped conversion"
+    return f"goes on from {journal.found} {shards} wrote" if journal.found else ""
 
 
 def _write_shard(
-    block: NDArray[Any], array: zarr.Array[Any], start: int, train: NDArray[np.bool_], chunk: int, card: TaskCard
+    block: NDArray[Any], place: Place, array: zarr.Array[Any], chunk: int, card: TaskCard, journal: Path
 ) -> ShardReport | Fault:
     block = np.ascontiguousarray(block, dtype=array.dtype)
     valid, parts = [], []
@@ -123,13 +165,15 @@ def _write_shard(
     for at in range(0, block.shape[0], chunk):
         frames = decode(block[at : at + chunk], card)
         if (fault := _fault(frames, card)) is not None:
-            return fault._replace(frame=start + at + fault.frame)
+            return fault._replace(frame=place.start + at + fault.frame)
         valid.append((~np.isnan(frames)).sum((1, 2, 3)))
-        if (marks := train[at : at + chunk]).any():
+        if (marks := place.train[at : at + chunk]).any():
             parts.append(Moments.of(frames[marks]))
-    array[start : start + block.shape[0]] = block
-    train_moments = reduce(Moments.__add__, parts) if parts else None
-    return ShardReport(np.concatenate(valid), train_moments, hashlib.sha256(block.data).digest())
+    array[place.start : place.stop] = block
+    train = reduce(Moments.__add__, parts) if parts else None
+    report = ShardReport(np.concatenate(valid), train, hashlib.sha256(block.data).digest())
+    note(journal, place.file, place.key, report)
+    return report
 
 
 def _fault(frames: NDArray[np.float32], card: TaskCard) -> Fault | None:

@@ -25,7 +25,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the disk has the names in the folder ``path``."""
+    """Wait until the disk has the names in the folder ``path``, or the content of a file."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
