@@ -50,9 +50,9 @@ class Journal:
         self._shards = {} if self.other else {file: line for line in lines[1:] if (file := _whole(line, folder))}
         self.found = len(self._shards)
         folder.mkdir(exist_ok=True)
-        for file in folder.rglob("*"):
-            if file.is_file() and file.relative_to(folder).as_posix() not in (JOURNAL, *self._shards):
-                file.unlink()
+        for left in [own for own in folder.rglob("*") if own.is_file()]:
+            if left != self.path and left.relative_to(folder).as_posix() not in self._shards:
+                left.unlink()
         replace_file(self.path, "".join(f"{line}\n" for line in (head, *self._shards.values())).encode())
 
     def take(self, file: str, key: str) -> ShardReport | None:

@@ -85,8 +85,8 @@ class Ledger:
     def training(self, start: int, stop: int) -> NDArray[np.bool_]:
         """Tell which of the frames from ``start`` up to ``stop`` are for training."""
         first, last = self._sequences(start, stop)
-        offset = self._starts[first]
-        return np.concatenate(self._split[first:last])[start - offset : stop - offset] == SPLITS.index("train")
+        split, offset = np.concatenate(self._split[first:last]), self._starts[first]
+        return np.equal(split[start - offset : stop - offset], SPLITS.index("train"))
 
     def key(self, start: int, stop: int) -> str:
         """Return what the frames from ``start`` up to ``stop`` are known by: raw files, place in them and split."""

@@ -32,7 +32,7 @@ from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, FrameSequence, Task, TaskCard
 from unistd.core.training.durable import sync_folder
 
-_IN_MEMORY = 2**28  # bytes of frames that are no lazy arrays and are held before they are written
+_IN_MEMORY = 2**27  # bytes of frames that are no lazy arrays and are held before they are written
 
 
 def prepare(

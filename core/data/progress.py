@@ -20,6 +20,7 @@ class Progress:
         total: Frames known so far.
         taken: Frames taken over from a conversion that was stopped, in ``shards`` shards.
         frame: Bytes of a frame, raw.
+        files: Raw files whose checksums are made, once all frames are written.
         began: How the conversion began where another was stopped before it, in words; else empty.
     """
 
@@ -28,6 +29,7 @@ class Progress:
     taken: int = 0
     shards: int = 0
     frame: int
+    files: int = 0
     began: str = ""
 
 
@@ -35,7 +37,7 @@ Report = Callable[[Progress], None]
 """Called when shards have been taken over, and for each that has been written."""
 
 
-class Teller(Callback):  # type: ignore[misc]  # dask says nothing of its types
+class Teller(Callback):
     """Reports each shard that dask has written; of a cluster's shards, which it does not see, ``arrive`` tells.
 
     Attributes:
@@ -43,7 +45,7 @@ class Teller(Callback):  # type: ignore[misc]  # dask says nothing of its types
     """
 
     def __init__(self, report: Report | None, frame: int, began: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._report, self.now = report, Progress(frame=frame, began=began)
 
     def tell(self, **changes: Any) -> None:

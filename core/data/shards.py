@@ -11,11 +11,13 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dask
 import dask.array as da
 import numpy as np
 import zarr
 from dask.base import compute
 from dask.delayed import delayed
+from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
@@ -30,7 +32,8 @@ from unistd.core.errors import DataError
 from unistd.core.task import TaskCard
 
 _CHUNK, _SMALL, _SHARD = 2**20, 2**18, 2**26  # bytes
-_TOGETHER = 8  # shards that dask works on before progress is reported
+_ROOM = 3 * _SHARD  # bytes of frames that are in work at once; with all copies they take less than three times that
+_TOGETHER = 8  # shards that dask is given together, where its workers are not more
 _FAULT = "mend the raw file, or the task's card if the values are right"
 
 
@@ -81,6 +84,8 @@ class FrameWriter:
             config={"write_empty_chunks": True},
         )
         self._ledger, self._teller = ledger, Teller(report, size, _began(self._journal))
+        self._at_once = max(1, _ROOM // (self._shard * size))
+        self._workers = dask.config.get("num_workers", None) or CPU_COUNT
         self._pending: list[da.Array] = []
         self._start = self._waiting = 0
         self.written: list[ShardReport] = []
@@ -91,21 +96,23 @@ class FrameWriter:
         Raises:
             DataError: A frame breaks the card; names it.
         """
+        shards, at = max(_TOGETHER, 2 * self._workers), 0
         if not isinstance(frames, da.Array):
             frames = da.from_array(frames, chunks=(self._shard, -1, -1, -1), name=False)  # type: ignore[no-untyped-call]
-        full, at = self._shard * _TOGETHER, 0
+            shards = self._at_once  # what waits is in memory
         while at < len(frames):
-            piece = frames[at : at + full - self._waiting]
+            piece = frames[at : at + max(shards * self._shard - self._waiting, -self._waiting % self._shard)]
             self._pending.append(piece)
             self._waiting += len(piece)
             at += len(piece)
-            if self._waiting == full:
+            if self._waiting >= shards * self._shard and self._waiting % self._shard == 0:
                 self._flush()
 
     def finish(self) -> None:
         """Write what waits, and remove what no frame of this store is in."""
         self._flush()
         self._journal.drop_the_rest()
+        self._teller.tell(files=len(self._ledger.files))
 
     def _flush(self) -> None:
         if not self._waiting:
@@ -125,7 +132,10 @@ class FrameWriter:
             for block, place, shard in zip(blocks, places, there, strict=True)
             if shard is None
         ]
-        with self._teller:
+        threads = min(self._workers, self._at_once)
+        # Without this zarr compresses ten chunks of a shard at once, however few workers were asked for.
+        codecs = zarr.config.set({"async.concurrency": max(1, self._workers // threads)})
+        with self._teller, codecs, dask.config.set(num_workers=threads):
             written = iter(compute(*tasks))  # type: ignore[no-untyped-call]
         for shard in there:
             own = next(written) if shard is None else shard

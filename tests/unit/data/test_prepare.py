@@ -8,7 +8,10 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
+from dask.delayed import delayed
 from distributed import Client
+from zarr.codecs import ZstdCodec
 
 from unistd.core.data.prepare import prepare
 from unistd.core.data.store import Store
@@ -111,6 +114,48 @@ def test_lazy_frames_of_many_shards_give_the_same_store_as_frames_in_memory(tiny
     assert [done for done, _ in groupby(now.done for now in progress)] == list(range(0, 301, 10))
 
 
+def test_a_piece_of_a_raw_file_that_reaches_into_two_shards_is_read_once(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("unistd.core.data.shards._CHUNK", 400)  # 5 frames of 80 bytes
+    monkeypatch.setattr("unistd.core.data.shards._SMALL", 1)
+    monkeypatch.setattr("unistd.core.data.shards._SHARD", 400)
+    read, lazy = [], []
+
+    def piece(frames):
+        read.append(len(frames))
+        return frames
+
+    for own in tiny.three():
+        parts = [
+            da.from_delayed(delayed(piece)(part), part.shape, part.dtype) for part in np.array_split(own.frames, 6)
+        ]
+        lazy.append(replace(own, frames=da.concatenate(parts)))
+    prepare(tiny(lazy), tmp_path / "s.zarr")
+    assert len(read) == 18
+
+
+@pytest.mark.parametrize(("workers", "shards", "codecs"), [(1, 1, 1), (2, 2, 1), (8, 2, 4)])
+def test_workers_are_all_the_threads_and_shards_in_work_are_bounded(
+    tiny, tmp_path, monkeypatch, workers, shards, codecs
+):
+    monkeypatch.setattr("unistd.core.data.shards._SHARD", 1)
+    monkeypatch.setattr("unistd.core.data.shards._CHUNK", 1)
+    monkeypatch.setattr("unistd.core.data.shards._ROOM", 2 * 80)
+    seen = set()
+    encode = ZstdCodec._encode_sync
+
+    def watched(*arguments):
+        seen.add((dask.config.get("num_workers"), zarr.config.get("async.concurrency")))
+        return encode(*arguments)
+
+    monkeypatch.setattr(ZstdCodec, "_encode_sync", watched)
+    before = zarr.config.get("async.concurrency")
+    with dask.config.set(scheduler="threads", num_workers=workers):
+        prepare(tiny(tiny.three()), tmp_path / "s.zarr")
+    assert (shards, codecs) in seen
+    assert {shards for shards, codecs in seen if codecs != before} == {shards}
+    assert zarr.config.get("async.concurrency") == before
+
+
 def test_a_dask_cluster_writes_the_same_store(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("unistd.core.data.shards._SHARD", 1)
     alone = prepare(tiny(tiny.three()), tmp_path / "alone.zarr")
@@ -124,7 +169,7 @@ def test_a_dask_cluster_writes_the_same_store(tiny, tmp_path, monkeypatch):
 
 def test_frames_in_memory_are_written_before_all_are_there(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("unistd.core.data.prepare._IN_MEMORY", 1)
-    monkeypatch.setattr("unistd.core.data.shards._TOGETHER", 1)
+    monkeypatch.setattr("unistd.core.data.shards._ROOM", 1)
     monkeypatch.setattr("unistd.core.data.shards._SHARD", 1)
     monkeypatch.setattr("unistd.core.data.shards._CHUNK", 1)
     events = []

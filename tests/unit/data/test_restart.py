@@ -38,7 +38,8 @@ def small_shards(monkeypatch):
     monkeypatch.setattr("unistd.core.data.shards._SMALL", 1)
     monkeypatch.setattr("unistd.core.data.shards._SHARD", 800)
     monkeypatch.setattr("unistd.core.data.shards._TOGETHER", 2)
-    with dask.config.set(scheduler="synchronous"):
+    monkeypatch.setattr("unistd.core.data.shards._ROOM", 800)
+    with dask.config.set(scheduler="synchronous", num_workers=1):
         yield
 
 
