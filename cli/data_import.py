@@ -34,7 +34,7 @@ def import_files(card: Path, out: Path | None, workers: int | None, scheduler: s
     """
     if out is None and not dry_run:
         raise UsageError("'--out' is missing", help="name the folder of the store, or ask for '--dry-run'")
-    task = ImportedTask(load_card(card), card.parent)
+    task = ImportedTask(load_card(card), card.parent.absolute())  # workers of a cluster may stand in another folder
     if dry_run:
         _show(task)
         return

@@ -78,7 +78,7 @@ class Ledger:
     def _stamp(self, sequence: FrameSequence) -> str:
         for file in sequence.files:
             if file not in self.files:
-                self.files[file] = _size_and_time(file)
+                self.files[file] = _size_and_time(file, sequence.name)
         files = [(Path(file).name, *self.files[file]) for file in sequence.files]
         return hashlib.sha256(repr((sequence.name, files)).encode()).hexdigest()
 
@@ -120,11 +120,11 @@ class Ledger:
         return f"{self.names[number]}, frame {inside} ({time})"
 
 
-def _size_and_time(file: str) -> tuple[int, int]:
+def _size_and_time(file: str, where: str) -> tuple[int, int]:
     try:
         found = Path(file).stat()
     except FileNotFoundError as error:
-        raise DataError(f"there is no raw file '{file}'") from error
+        raise DataError(f"there is no raw file '{file}'", where=where) from error
     return found.st_size, found.st_mtime_ns
 
 

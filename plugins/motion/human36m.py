@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
@@ -101,7 +102,7 @@ class Human36m(Task):
         """Give each window as a lazy sequence (8, 3, 256, 256) of bytes.
 
         Raises:
-            DataError: A list is missing or not whole; when frames are computed, an image is missing or damaged.
+            DataError: A list is missing or not whole, or an image is missing; when frames are computed, one is damaged.
         """
         folder = self.folder()
         names = PREDBENCH if self.protocol == "predbench" else OPENSTL
@@ -111,6 +112,7 @@ class Human36m(Task):
             lists = [*apart(*lists), lists[1]]
         if self.protocol == "openstl":
             lists = [lists[0], lists[1], lists[1]]
+        check_images(folder, chain(*lists))
         times = np.datetime64(0, "ms") + 20 * STEP * np.arange(FRAMES)
         # Checksums are kept of the lists only: those of some 400 000 images would outweigh all else that is known.
         files = tuple(str(path) for path in paths)
@@ -152,6 +154,26 @@ def read_list(path: Path, count: int) -> list[Clip]:
     return clips
 
 
+def check_images(folder: Path, clips: Iterable[Clip]) -> None:
+    """See that every image of ``clips`` is there, before hours are spent on reading some.
+
+    Raises:
+        DataError: One is not; names it.
+    """
+    held: dict[str, set[str]] = {}
+    for clip in clips:
+        inside, _, start = clip.prefix.rpartition("/")
+        if inside not in held:
+            held[inside] = {entry.name for entry in raw_folder(folder / inside, inside).iterdir()}
+        for number in _numbers(clip):
+            if (name := f"{start}{number:06d}.jpg") not in held[inside]:
+                raw_file(folder / inside, name)
+
+
+def _numbers(clip: Clip) -> range:
+    return range(clip.start, clip.start + SPAN + 1, STEP)
+
+
 def apart(train: Sequence[Clip], test: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
     """Return training and validation windows out of ``train`` that lie apart from ``test`` and from one another."""
     tested: dict[str, list[int]] = defaultdict(list)
@@ -173,6 +195,6 @@ def read_clip(folder: Path, clip: Clip, resample: Image.Resampling, swapped: boo
     Raises:
         DataError: An image is missing or damaged; names it.
     """
-    numbers = range(clip.start, clip.start + SPAN + 1, STEP)
-    frames = np.stack([read_rgb(folder / f"{clip.prefix}{number:06d}.jpg", SIDE, resample) for number in numbers])
+    paths = [folder / f"{clip.prefix}{number:06d}.jpg" for number in _numbers(clip)]
+    frames = np.stack([read_rgb(path, SIDE, resample) for path in paths])
     return frames[:, ::-1] if swapped else frames

@@ -116,6 +116,7 @@ class MovingMnist(Task):
                 yield from _fixed(fixed, folder / TEST, split, indices)
             return
         path = _digits_file(folder)
+        val_file = raw_file(folder, PREDBENCH_VAL) if self.protocol == "predbench" else None
         images = read_digits(path)
         held_out = np.arange(len(images)) % 10 == 9
         if self.protocol == "unistd":
@@ -125,9 +126,9 @@ class MovingMnist(Task):
             yield from self._drawn(images, path, "train", self.train)
         if self.protocol == "openstl":
             yield from _fixed(fixed, folder / TEST, "val", np.arange(len(fixed)))
-        if self.protocol == "predbench":
-            val = read_fixed(raw_file(folder, PREDBENCH_VAL), None)
-            yield from _fixed(val, folder / PREDBENCH_VAL, "val", np.arange(len(val)))
+        if val_file is not None:
+            val = read_fixed(val_file, None)
+            yield from _fixed(val, val_file, "val", np.arange(len(val)))
         yield from _fixed(fixed, folder / TEST, "test", np.arange(len(fixed)))
 
     def _drawn(self, pool: NDArray[np.uint8], path: Path, split: Split, count: int) -> Iterator[FrameSequence]:

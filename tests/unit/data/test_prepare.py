@@ -190,8 +190,20 @@ def test_raw_files_are_checksummed(tiny, tmp_path):
     sequences = [replace(s, files=(str(raw),)) for s in tiny.three()]
     store = prepare(tiny(sequences), tmp_path / "s.zarr")
     assert store.source_files == {str(raw): "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
-    with pytest.raises(DataError, match=r"there is no raw file '.*gone'"):
-        prepare(tiny([replace(sequences[0], files=(str(tmp_path / "gone"),)), *tiny.three()[1:]]), tmp_path / "t.zarr")
+
+
+def test_a_missing_raw_file_is_named_before_a_frame_is_read_or_a_file_written(tiny, tmp_path):
+    def read(block):
+        raise AssertionError
+
+    def lazy(own):
+        return da.from_array(own.frames).map_blocks(read, dtype=np.int16, meta=np.empty((0,) * 4, np.int16))
+
+    sequences = [replace(own, frames=lazy(own)) for own in tiny.three()]
+    sequences[2] = replace(sequences[2], files=(str(tmp_path / "gone"),))
+    with pytest.raises(DataError, match=r"test.npy: there is no raw file '.*gone'"):
+        prepare(tiny(sequences), tmp_path / "s.zarr")
+    assert [p.name for p in tmp_path.iterdir()] == [".s.zarr.lock"]
 
 
 def test_a_second_prepare_reads_no_frame(tiny, tmp_path):

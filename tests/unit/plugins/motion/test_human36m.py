@@ -125,13 +125,12 @@ def test_a_list_that_is_not_whole_is_named(folder):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda path: path.unlink(), "no file 'S1_Eating.54138969_000056.jpg'"),
         (lambda path: path.write_bytes(path.read_bytes()[:-200]), "cannot be read as an image"),
         (lambda path: path.write_bytes(b""), "cannot be read as an image"),
         (lambda path: Image.new("CMYK", (256, 256)).save(path), "is an image of mode 'CMYK' instead of grey or RGB"),
     ],
 )
-def test_a_missing_or_damaged_image_is_named(folder, spoil, message):
+def test_a_damaged_image_is_named(folder, spoil, message):
     path = folder / f"{FIRST}000056.jpg"
     spoil(path)
     *_, test = Human36m(root=folder).sequences()
@@ -139,6 +138,14 @@ def test_a_missing_or_damaged_image_is_named(folder, spoil, message):
         test.frames.compute()
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
+
+
+def test_a_missing_image_is_named_before_any_is_read(folder):
+    path = folder / f"{FIRST}000056.jpg"
+    path.unlink()
+    with pytest.raises(DataError) as caught:
+        next(iter(Human36m(root=folder).sequences()))
+    assert str(caught.value).startswith(f"{path}: no file 'S1_Eating.54138969_000056.jpg'")
 
 
 def test_published_counts_come_out_of_the_real_lists(real):
