@@ -25,16 +25,26 @@ LISTED = 20
 @click.command("import", epilog="Example: unistd data import examples/waves/card.yaml --out data/waves.zarr")
 @click.argument("card", metavar="CARD.yaml", type=click.Path(path_type=Path))
 @click.option("--out", metavar="STORE", type=click.Path(path_type=Path), help="Folder of the store.")
+@click.option(
+    "--from",
+    "folder",
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that the card's files are relative to; its own by default.",
+)
 @who_works
 @click.option("--dry-run", is_flag=True, help="Show what every file gives; read no frame, write nothing.")
-def import_files(card: Path, out: Path | None, workers: int | None, scheduler: str | None, *, dry_run: bool) -> None:
+def import_files(
+    card: Path, out: Path | None, folder: Path | None, workers: int | None, scheduler: str | None, *, dry_run: bool
+) -> None:
     """Make a store of the files that CARD.yaml describes: npy, npz, HDF5, NetCDF, zarr, GeoTIFF, images or video.
 
     A spec trains it as {kind: grid, store: STORE}. docs/import.md has a card for each format.
     """
     if out is None and not dry_run:
         raise UsageError("'--out' is missing", help="name the folder of the store, or ask for '--dry-run'")
-    task = ImportedTask(load_card(card), card.parent.absolute())  # workers of a cluster may stand in another folder
+    # Absolute, because workers of a cluster may stand in another folder.
+    task = ImportedTask(load_card(card), (folder or card.parent).absolute())
     if dry_run:
         _show(task)
         return

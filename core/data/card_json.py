@@ -6,7 +6,14 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from unistd.core.task import Channel, Cycle, TaskCard, Window
+from pydantic import TypeAdapter
+
+from unistd.core.data.ledger import check_card
+from unistd.core.task import TaskCard
+
+MAX_FRAMES = 1_000_000
+"""Frames of a window or a cycle; a year of 5-minute frames has 105,120, and a head has weights for each of a window."""
+_CARD = TypeAdapter(TaskCard)
 
 
 def card_to_json(card: TaskCard) -> dict[str, Any]:
@@ -18,18 +25,18 @@ def card_to_json(card: TaskCard) -> dict[str, Any]:
 
 
 def card_from_json(fields: dict[str, Any]) -> TaskCard:
-    """Return the card that ``card_to_json`` wrote."""
-    bounds, fill = fields["value_range"], fields["fill_value"]
-    return TaskCard(
-        **{
-            **fields,
-            "channels": tuple(Channel(**channel) for channel in fields["channels"]),
-            "step": (fields["step"][0], fields["step"][1]),
-            "window": Window(**fields["window"]),
-            "value_range": None if bounds is None else (bounds[0], bounds[1]),
-            "fill_value": None if fill is None else float(fill),
-            "mirrors": tuple(fields["mirrors"]),
-            "stride": tuple(fields.get("stride", (1, 1, 1))),  # stores made before it was a field have none
-            "cycles": tuple(Cycle(**cycle) for cycle in fields["cycles"]),
-        }
-    )
+    """Return the card that ``card_to_json`` wrote.
+
+    Raises:
+        ValueError: It wrote no such thing.
+    """
+    if unknown := fields.keys() - TaskCard.__dataclass_fields__.keys():
+        raise ValueError(f"a card has no '{min(unknown)}'")
+    card = _CARD.validate_python(fields)  # a field that is younger than the store has its default
+    counts = [card.window.past, card.window.future, *(cycle.steps for cycle in card.cycles)]
+    if not all(0 <= count <= MAX_FRAMES for count in counts):
+        raise ValueError(f"windows and cycles of '{counts}' frames, the limit is {MAX_FRAMES}")
+    if not card.channels or not math.isfinite(card.scale_factor) or not math.isfinite(card.add_offset):
+        raise ValueError("a card needs channels and finite numbers")
+    check_card(card)
+    return card

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from unistd.core.errors import DataError
+from unistd.core.untrusted import leads_out
 
 
 def raw_folder(root: Path | None, name: str) -> Path:
@@ -34,11 +35,14 @@ def raw_folder(root: Path | None, name: str) -> Path:
 
 
 def raw_file(folder: Path, name: str) -> Path:
-    """Return the file ``name`` in ``folder``.
+    """Return the file ``name`` in ``folder``; ``name`` may come from a list that came with the data.
 
     Raises:
-        DataError: It is not there; names the file.
+        DataError: It is not there, or the name leads out of the folder; names the file.
     """
+    if leads_out(name):
+        message = f"'{name[:200]}' leads out of the folder of the raw files"
+        raise DataError(message, where=str(folder), help="lists name files below that folder; fetch the list again")
     path = folder / name
     if not path.is_file():
         present = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing"

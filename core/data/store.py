@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import zarr
 from numpy.typing import NDArray
 
 from unistd.core.data.card_json import card_from_json, card_to_json
+from unistd.core.data.zarr_heads import check_heads
 from unistd.core.errors import DataError
-from unistd.core.task import TaskCard
+from unistd.core.task import SPLITS, TaskCard
+from unistd.core.untrusted import check_room, check_size
 
 FORMAT = 1
 _AGAIN = "remove the folder and prepare it again"
@@ -67,6 +70,30 @@ class Store:
         self.scale = np.asarray(facts["normalization"]["scale"], np.float32)
         self.digest: str = facts["digest"]
         self.source_files: dict[str, str] = facts["source_files"]
+        self._check()
+
+    def _check(self) -> None:
+        """See that all that is known of the frames is known of each of them, and by the card."""
+        shape, count = self._frames.shape, len(self._frames.shape) and self._frames.shape[0]
+        channels, values = len(self.card.channels), math.prod(shape[1:])
+        splits = bool(count) and 0 <= self.split.min() <= self.split.max() < len(SPLITS)
+        fill = self.card.fill_value
+        axes = ((self.y, 2), (self.x, 3))
+        for fits, what in (
+            (len(shape) == 4 and 0 not in shape and shape[1] == channels, f"frames of shape '{shape}'"),
+            (self._frames.dtype.kind in "iuf", f"frames of type '{self._frames.dtype}'"),
+            (_holds(self._frames.dtype, fill), f"the fill_value '{fill}' of frames of type {self._frames.dtype}"),
+            (all(known.shape == (count,) for known in (self.times, self.sequence, self.split, self.valid)), "times"),
+            (all(own.dtype.kind in "iu" for own in (self.sequence, self.split, self.valid)), "types of what is known"),
+            (splits, "splits"),
+            (bool(count) and 0 <= self.valid.min() <= self.valid.max() <= values, "counts of valid values"),
+            (self.offset.shape == self.scale.shape == (channels,), "normalisation"),
+            (bool(np.isfinite(self.offset).all() and np.isfinite(self.scale).all() and self.scale.all()), "scale"),
+            (all(own is None or own[0].shape == shape[axis : axis + 1] for own, axis in axes), "coordinates"),
+            (type(self.digest) is str and isinstance(self.source_files, dict), "digest"),
+        ):
+            if not fits:
+                raise ValueError(f"its {what} do not fit the rest")
 
     @classmethod
     def open(cls, path: Path, card: TaskCard | None = None, options: Mapping[str, object] | None = None) -> Store:
@@ -79,21 +106,27 @@ class Store:
         """
         group = _group(path)
         facts: Any = group.attrs.get("unistd")  # written last, so a store that was cut short has none
-        if facts is None:
+        if not isinstance(facts, dict):
             what = "is a half-written store" if "frames" in group else "is not a store"
             raise DataError(f"'{path.name}' {what}", where=str(path), help=_AGAIN if "frames" in group else _PREPARE)
-        if facts["format"] != FORMAT:
-            message = f"store format is '{facts['format']}', this unistd reads '{FORMAT}'"
+        if facts.get("format") != FORMAT:
+            message = f"store format is '{facts.get('format')}', this unistd reads '{FORMAT}'"
             raise DataError(message, where=str(path), help=_AGAIN)
-        if (size := stored_bytes(path)) != facts["bytes"]:
-            message = f"store is not whole: {size} bytes of its {facts['bytes']} are there"
+        if (size := stored_bytes(path)) != facts.get("bytes"):
+            message = f"store is not whole: {size} bytes of its {facts.get('bytes')} are there"
             raise DataError(message, where=str(path), help=_AGAIN)
-        store = cls(path, group, facts)
+        try:
+            store = cls(path, group, facts)
+        except DataError:
+            raise
+        except Exception as error:  # what is damaged or made up leads to anything
+            message = f"what the store says of itself makes no sense: {type(error).__name__}: {error}"
+            raise DataError(message, where=str(path), help=_AGAIN) from error
         if card is not None:
             _check_card(store, card)
             store.card = card  # what does not change the frames, such as cycles, is as it is declared today
         if options is not None:
-            _check_options(path, facts["options"], options)
+            _check_options(path, facts.get("options") or {}, options)
         return store
 
     def __len__(self) -> int:
@@ -159,7 +192,7 @@ class Store:
     def _load(self, start: int, stop: int, region: Region = WHOLE) -> NDArray[Any]:
         try:
             return np.asarray(self._frames[start:stop, :, *region])
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # damaged chunks lead to anything
             message = f"frames {start} to {stop} cannot be read: {error}"
             raise DataError(message, where=str(self.path), help=_AGAIN) from error
 
@@ -205,8 +238,11 @@ def _group(path: Path) -> zarr.Group:
     if not path.exists():
         raise DataError(f"there is no store '{path.name}'", where=str(path), help=_PREPARE)
     try:
+        check_heads(path)
         return zarr.open_group(path, mode="r", zarr_format=3, use_consolidated=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:  # whatever a damaged zarr.json leads to
+    except DataError:
+        raise
+    except Exception as error:  # whatever a damaged zarr.json leads to
         raise DataError(f"'{path.name}' is not a store: {error}", where=str(path), help=_PREPARE) from error
 
 
@@ -218,7 +254,18 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
 
 
 def _values(group: zarr.Group, name: str) -> NDArray[Any]:
-    return np.asarray(_array(group, name)[:])
+    array = _array(group, name)
+    path = Path(str(group.store.root), name)  # type: ignore[attr-defined]  # a folder's store
+    stored = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    check_room(check_size(array.shape, array.dtype.itemsize, stored, path, f"'{name}'"), path, f"'{name}'")
+    return np.asarray(array[:])
+
+
+def _holds(dtype: np.dtype[Any], fill: float | None) -> bool:
+    """Tell whether a value of type ``dtype`` can be the card's ``fill``."""
+    if fill is None or dtype.kind == "f":
+        return True
+    return fill == fill // 1 and np.iinfo(dtype).min <= fill <= np.iinfo(dtype).max
 
 
 def _coordinate(group: zarr.Group, name: str) -> Coordinate | None:

@@ -12,9 +12,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from unistd.core.data.hdf5 import check_self_contained
+from unistd.core.data.npz import npz_head
 from unistd.core.errors import DataError
 from unistd.core.importing.card import ImportCard
-from unistd.core.importing.field import Field, Pieces, no_such
+from unistd.core.importing.field import Field, Pieces, check_whole, no_such
 from unistd.core.importing.times import Times, decode_times
 
 CONVENTIONS = ("scale_factor", "add_offset", "_FillValue", "missing_value")
@@ -37,7 +39,7 @@ def open_npz(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Fie
     """Find arrays of an npz file by their heads; one is unpacked as a whole when a part of it is asked for."""
     with zipfile.ZipFile(path) as archive:
         held = [name.removesuffix(".npy") for name in archive.namelist()]
-        heads = {key: _head(archive, key) for key in keys if key in held}
+        heads = {key: npz_head(archive, key) for key in keys if key in held}
     for key in keys:
         if key not in heads:
             raise no_such(key, held, path)
@@ -49,27 +51,23 @@ def open_npz(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Fie
         times = decode_times(values, card.time.units or "", card.time.calendar or "", card.step, path)
     return {
         key: Field(path=path, key=key, shape=shape, dtype=dtype, load=partial(_load_npz, path, key), times=times)
-        for key, (shape, dtype) in heads.items()
+        for key, (shape, dtype, _) in heads.items()
     }
 
 
-def _head(archive: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    with archive.open(key + ".npy") as member:
-        version = np.lib.format.read_magic(member)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(member)
-    return shape, dtype
-
-
 def _load_npz(path: Path, key: str, selection: Pieces) -> NDArray[Any]:
-    with np.load(path, allow_pickle=False) as archive:
-        values: NDArray[Any] = archive[key][selection]
+    with zipfile.ZipFile(path) as archive:
+        head = npz_head(archive, key)
+        check_whole(head.shape, head.dtype, path, f"'{key}'")
+    with np.load(path, allow_pickle=False) as arrays:
+        values: NDArray[Any] = arrays[key][selection]
     return values
 
 
 def open_hdf5(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
     """Find data sets of an HDF5 file, such as ``group/data``, whose attributes are not heeded."""
     with h5py.File(path) as file:
+        check_self_contained(file, path)
         held: list[str] = []
         file.visititems(lambda name, node: held.append(name) if isinstance(node, h5py.Dataset) else None)
         times = _hdf5_times(file, held, card, path)
@@ -99,6 +97,7 @@ def _hdf5_times(file: h5py.File, held: list[str], card: ImportCard, path: Path) 
     data = _dataset(file, card.time.coordinate, held, path)
     units = card.time.units or _text(data.attrs.get("units", ""))
     calendar = card.time.calendar or _text(data.attrs.get("calendar", ""))
+    check_whole(data.shape, data.dtype, path, f"'{card.time.coordinate}'")
     return decode_times(data[()], units, calendar, card.step, path)
 
 

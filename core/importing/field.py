@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,16 @@ import dask.array as da
 import numpy as np
 from dask.delayed import delayed
 from numpy.typing import NDArray
+from PIL import Image
 
 from unistd.core.errors import DataError
+from unistd.core.untrusted import check_room, check_size
 
 PIECE = 2**25  # bytes that are read at once
 UNREADABLE = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, IndexError, RuntimeError, SyntaxError),
-    *(zlib.error, zipfile.BadZipFile),
+    *(zlib.error, zipfile.BadZipFile, AttributeError, ArithmeticError, AssertionError, MemoryError),
+    Image.DecompressionBombError,
 )
 EXTRA = "pip install 'unistd[import]'"
 
@@ -59,6 +62,7 @@ class Field:
 
     def lazy(self, selection: Pieces, along: int) -> Any:
         """Return the dask array of ``selection``, read in pieces along one axis."""
+        check_size(self.shape, self.dtype.itemsize, stored_bytes(self.path), self.path, self.label)
         shape = tuple(len(range(*piece.indices(size))) for piece, size in zip(selection, self.shape, strict=True))
         dtype = np.dtype(np.uint8) if self.dtype.kind == "b" else self.dtype.newbyteorder("=")
         step = max(1, PIECE * shape[along] // max(1, int(np.prod(shape)) * dtype.itemsize))
@@ -69,6 +73,22 @@ class Field:
             size = (*shape[:along], min(step, shape[along] - start), *shape[along + 1 :])
             parts.append(da.from_delayed(delayed(read)(own, size), size, dtype=dtype))  # type: ignore[no-untyped-call]
         return da.concatenate(parts, axis=along)  # type: ignore[no-untyped-call]
+
+
+def stored_bytes(path: Path) -> int:
+    """Return the bytes of a file, or of all files of a zarr folder."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size
+
+
+def check_whole(shape: Sequence[int], dtype: np.dtype[Any], path: Path, what: str) -> None:
+    """Make sure that an array can be read as a whole.
+
+    Raises:
+        DataError: Its file cannot hold it, or the memory that is free.
+    """
+    check_room(check_size(shape, dtype.itemsize, stored_bytes(path), path, what), path, what)
 
 
 def _read(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from unistd.core.errors import DataError
 from unistd.core.importing.card import ImportCard
 from unistd.core.importing.layout import Block
 from unistd.core.importing.readers import format_of
+from unistd.core.untrusted import leads_out
+
+MAX_FILES = 2_000_000
+"""Files of one pattern, a year of one a quarter of a minute; their names alone take a gigabyte of memory."""
 
 
 def channel_groups(card: ImportCard) -> dict[tuple[str, ...], tuple[str, ...]]:
@@ -23,22 +28,39 @@ def channel_groups(card: ImportCard) -> dict[tuple[str, ...], tuple[str, ...]]:
 def find_files(patterns: Sequence[str], folder: Path) -> list[Path]:
     """Return every file the patterns stand for, numbers in names in the order of numbers.
 
+    A card may come from anybody, so it reaches no file outside of ``folder``, not even by a link.
+
     Raises:
-        DataError: A pattern stands for nothing.
+        DataError: A pattern stands for nothing, or for something outside.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        path = Path(pattern).expanduser()
-        root = Path(path.anchor) if path.is_absolute() else folder
-        hits = root.glob(str(path.relative_to(path.anchor)))
+        check_inside(pattern, folder)
+        hits = list(islice(folder.glob(pattern), MAX_FILES + 1))
+        if len(hits) > MAX_FILES:
+            message = f"'{pattern}' matches more than {MAX_FILES} files"
+            raise DataError(message, where=str(folder), help="put many frames into one file: npy, zarr, video")
         own = [hit for hit in hits if hit.is_file() or (hit.suffix == ".zarr" and hit.is_dir())]
+        for hit in own:
+            check_inside(relative(hit, folder), folder)
         if not own:
-            near = root / Path(*path.relative_to(path.anchor).parts[:-1])
+            near = folder / Path(*Path(pattern).parts[:-1])
             held = ", ".join(sorted(entry.name for entry in near.iterdir())[:8]) if near.is_dir() else ""
             help_ = f"'{near}' holds {held or 'nothing'}" if near.is_dir() else "patterns are relative to the card"
             raise DataError(f"no file matches '{pattern}'", where=str(folder), help=help_)
         found.update(dict.fromkeys(own))
     return sorted(found, key=lambda path: _natural(path.as_posix()))
+
+
+def check_inside(name: str, folder: Path) -> None:
+    """Make sure that ``name``, which a card says, is below ``folder``.
+
+    Raises:
+        DataError: It is not, or a link on the way to it leads out.
+    """
+    if leads_out(name) or name.startswith("~") or not (folder / name).resolve().is_relative_to(folder.resolve()):
+        help_ = "files are relative to the card's folder; '--from FOLDER' makes them relative to another one"
+        raise DataError(f"'{name}' of the card leads out of the folder", where=str(folder), help=help_)
 
 
 def _natural(text: str) -> list[tuple[bool, int, str]]:

@@ -8,18 +8,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
+from unistd.core.data.hdf5 import check_self_contained
+from unistd.core.data.zarr_heads import check_heads
 from unistd.core.importing.card import ImportCard
-from unistd.core.importing.field import Axis, Field, Pieces, no_such
+from unistd.core.importing.field import Axis, Field, Pieces, check_whole, no_such
 from unistd.core.importing.times import Times, decode_times
 
 
 def open_netcdf(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
     """Find variables of a NetCDF 3 or 4 file, with their units, coordinates and times."""
+    if path.is_file() and h5py.is_hdf5(path):
+        with h5py.File(path) as file:
+            check_self_contained(file, path)
     with _opened(path) as data:
         for key in keys:
             if key not in data.variables:
@@ -30,6 +36,7 @@ def open_netcdf(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, 
 
 def open_zarr(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
     """Find arrays of a zarr group; those whose axes have names are read as NetCDF's are."""
+    check_heads(path)
     group = zarr.open_group(path, mode="r")
     held = [name for name, _ in group.arrays()]
     missing = [key for key in keys if key not in group]
@@ -64,6 +71,7 @@ def _plain_times(group: zarr.Group, card: ImportCard, path: Path) -> Times | Non
     if card.time.coordinate not in group:
         raise no_such(card.time.coordinate, [name for name, _ in group.arrays()], path)
     array: Any = group[card.time.coordinate]
+    check_whole(array.shape, array.dtype, path, f"'{card.time.coordinate}'")
     units = card.time.units or str(array.attrs.get("units", ""))
     calendar = card.time.calendar or str(array.attrs.get("calendar", ""))
     return decode_times(np.asarray(array[:]), units, calendar, card.step, path)
@@ -112,11 +120,12 @@ def _field(
         dims=dims,
         unit=str(raw.attrs.get("units", "")),
         times=known[dims],
-        axes={dim: _axis(data, dim) for dim in dims if dim in data.variables and data.variables[dim].ndim == 1},
+        axes={dim: _axis(data, dim, path) for dim in dims if dim in data.variables and data.variables[dim].ndim == 1},
     )
 
 
-def _axis(data: xr.Dataset, dim: str) -> Axis:
+def _axis(data: xr.Dataset, dim: str, path: Path) -> Axis:
+    check_whole(data.variables[dim].shape, data.variables[dim].dtype, path, f"'{dim}'")
     held = data.variables[dim].attrs
     kept = ("units", "standard_name", "long_name", "axis")
     return _decoded(data, dim).values, {name: str(held[name]) for name in kept if name in held}
@@ -133,6 +142,7 @@ def _times(data: xr.Dataset, dims: tuple[str, ...], card: ImportCard, path: Path
     if name is None:
         return None
     attributes, asked = data.variables[name].attrs, card.time
+    check_whole(data.variables[name].shape, data.variables[name].dtype, path, f"'{name}'")
     units = (asked.units if asked else None) or str(attributes.get("units", ""))
     calendar = (asked.calendar if asked else None) or str(attributes.get("calendar", ""))
     return decode_times(np.asarray(_decoded(data, name).values), units, calendar, card.step, path)

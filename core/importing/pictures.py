@@ -13,7 +13,7 @@ from PIL import Image
 
 from unistd.core.errors import DataError
 from unistd.core.importing.card import ImportCard
-from unistd.core.importing.field import EXTRA, Axis, Field, Pieces
+from unistd.core.importing.field import EXTRA, Axis, Field, Pieces, check_whole
 
 MODES = {"1": (1, "bool"), "L": (1, "u1"), "LA": (2, "u1"), "RGB": (3, "u1"), "RGBA": (4, "u1"), "I": (1, "i4")}
 MODES |= {"I;16": (1, "<u2"), "I;16B": (1, ">u2"), "F": (1, "f4")}
@@ -85,6 +85,7 @@ def _load_geotiff(path: Path, selection: Pieces) -> NDArray[Any]:
     tifffile = _tifffile(path)
     try:
         with tifffile.TiffFile(path) as file:
+            check_whole(file.series[0].shape, file.series[0].dtype, path, "the image")
             pixels: NDArray[Any] = file.series[0].asarray()
     except tifffile.TiffFileError as error:
         raise ValueError(str(error)) from error

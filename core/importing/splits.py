@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from unistd.core.errors import DataError
 from unistd.core.importing.card import NamesCard, SplitCard
+from unistd.core.importing.files import check_inside
 from unistd.core.importing.layout import Block
 from unistd.core.importing.times import Times
 from unistd.core.task import SPLITS
+from unistd.core.untrusted import read_list
 
 Names = NDArray[np.str_]
 
@@ -58,14 +60,16 @@ def _patterns(names: NamesCard | None, folder: Path | None) -> list[tuple[str, s
     found: list[tuple[str, str]] = []
     for split in SPLITS:
         for text in getattr(names, split):
-            found += [(split, line) for line in (_lines(folder / text) if folder else [text])]
+            found += [(split, line) for line in (_lines(text, folder) if folder else [text])]
     return found
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(name: str, folder: Path) -> list[str]:
+    check_inside(name, folder)
+    path = folder / name
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
+        lines = [line.strip() for line in read_list(path).splitlines()]
+    except OSError as error:
         raise DataError(f"the list cannot be read: {error}", where=str(path), help="one name a line") from error
     if not any(lines):
         raise DataError("the list is empty", where=str(path), help="one name a line")

@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes, save as to_bytes
 from torch import Tensor
 
 from unistd.core.errors import CheckpointError
 from unistd.core.training.durable import replace_file, sync_folder, write_durably
 from unistd.core.training.migrations import FORMAT, migrated
+from unistd.core.training.plain_state import check_state
+from unistd.core.untrusted import json_object
+
+_STEP = re.compile(r"step-\d{8,}")
+_FILE = re.compile(r"[A-Za-z0-9_-]+\.safetensors|state\.json")  # nothing that leads out of the folder
 
 
 @dataclass(frozen=True)
@@ -69,9 +76,9 @@ class CheckpointFolder:
     def last(self) -> Path | None:
         """Return the folder that ``last`` names, or the newest one if that is gone; ``None`` without any."""
         pointer = self.path / "last"
-        named = self.path / pointer.read_text().strip() if pointer.is_file() else None
-        if named is not None and named.parent == self.path and named.is_dir():
-            return named
+        said = pointer.read_bytes().decode(errors="replace").strip() if pointer.is_file() else ""
+        if _STEP.fullmatch(said) and (self.path / said).is_dir():
+            return self.path / said
         whole = self.whole()
         return whole[-1] if whole else None
 
@@ -82,7 +89,7 @@ class CheckpointFolder:
             CheckpointError: The last checkpoint is damaged, or the best one is gone.
         """
         last = self.last()
-        best = json.loads(self._checked(last, "state.json"))["best"] if last else {}
+        best = self._state(last, self._checked(last, "state.json")).get("best") if last else {}
         if not best:
             return None
         folder = self._folder(best["step"])
@@ -101,18 +108,32 @@ class CheckpointFolder:
         files = {name: self._checked(folder, name) for name in {*self._manifest(folder), "state.json"}}
         if foreign := sorted({path.name for path in folder.iterdir()} - {*files, "manifest.json"}):
             raise self._damaged(folder, f"'{foreign[0]}' does not belong to it")
-        state = migrated(json.loads(files.pop("state.json")), str(folder))
+        state = self._state(folder, files.pop("state.json"))
         state.pop("format")
         if self._folder(state["step"]).name != folder.name:
             raise self._damaged(folder, f"it is the one of step {state['step']} under another name")
-        tensors = {Path(name).stem: from_bytes(data) for name, data in files.items()}
+        try:
+            tensors = {Path(name).stem: from_bytes(data) for name, data in files.items()}
+        except SafetensorError as error:  # a checksum only tells that it is what was written
+            raise self._damaged(folder, f"a file of tensors: {error}") from error
         return Checkpoint(step=state.pop("step"), tensors=tensors, state=state)
+
+    def _state(self, folder: Path, data: bytes) -> dict[str, Any]:
+        """Return the plain values in ``data``, of today's format and each of its type."""
+        try:
+            state = migrated(json_object(data), str(folder))
+            check_state(state)
+        except ValueError as error:
+            raise self._damaged(folder, f"'state.json': {error}") from error
+        return state
 
     def _manifest(self, folder: Path) -> dict[str, str]:
         try:
-            manifest: dict[str, str] = dict(json.loads((folder / "manifest.json").read_bytes()))
-        except (OSError, ValueError, TypeError) as error:
+            manifest = json_object((folder / "manifest.json").read_bytes())
+        except (OSError, ValueError) as error:
             raise self._damaged(folder, f"'manifest.json': {error}") from error
+        if odd := [name for name in manifest if not _FILE.fullmatch(name)]:
+            raise self._damaged(folder, f"'manifest.json' names '{odd[0]}', which is no file of a checkpoint")
         return manifest
 
     def _checked(self, folder: Path, name: str) -> bytes:
@@ -127,7 +148,8 @@ class CheckpointFolder:
 
     def whole(self) -> list[Path]:
         """List the finished checkpoints, oldest first."""
-        return sorted(folder for folder in self.path.glob("step-*") if (folder / "manifest.json").is_file())
+        found = (folder for folder in self.path.glob("step-*") if _STEP.fullmatch(folder.name))
+        return sorted(folder for folder in found if (folder / "manifest.json").is_file())
 
     def _damaged(self, folder: Path, reason: str) -> CheckpointError:
         others = [other for other in self.whole() if other != folder and self._sound(other)]
@@ -138,9 +160,12 @@ class CheckpointFolder:
 
     def _sound(self, folder: Path) -> bool:
         try:
-            names = json.loads((folder / "manifest.json").read_bytes())
-            return all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == names[name] for name in names)
-        except (OSError, ValueError, TypeError):
+            names = json_object((folder / "manifest.json").read_bytes())
+            return all(
+                _FILE.fullmatch(name) and hashlib.sha256((folder / name).read_bytes()).hexdigest() == names[name]
+                for name in names
+            )
+        except (OSError, ValueError):
             return False
 
     def _advice(self, action: str) -> str:

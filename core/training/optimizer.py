@@ -15,6 +15,8 @@ from unistd.core.training.settings import AdamW
 TRUNK = "backbone."
 """Part of the names of all parameters in the trunk of a model, adapters and temporal modules among them."""
 
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
 
 def build_optimizer(module: nn.Module, settings: AdamW, rank_lr: float = 0.0) -> TorchAdamW:
     """Make AdamW over every parameter of ``module`` that learns; vectors (biases, norms) are not decayed.
@@ -80,6 +82,8 @@ def load_optimizer_state(optimizer: TorchAdamW, module: nn.Module, tensors: Mapp
         CheckpointError: A tensor belongs to no parameter that learns.
     """
     parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    if odd := [key for key in tensors if key.partition("/")[0] not in _MOMENTS or "/" not in key]:
+        raise CheckpointError(f"the optimiser's '{odd[0]}' is none of AdamW's {', '.join(_MOMENTS)} of a parameter")
     moments = {key.split("/", 1)[0] for key in tensors}
     known = {key.split("/", 1)[1] for key in tensors}
     if missing := sorted({f"{moment}/{name}" for moment in moments for name in known} - set(tensors)):

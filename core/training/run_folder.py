@@ -12,6 +12,7 @@ from typing import Any
 from unistd.core.errors import UsageError
 from unistd.core.training.checkpoint import CheckpointFolder
 from unistd.core.training.durable import replace_file
+from unistd.core.untrusted import json_object
 
 
 class RunFolder:
@@ -82,10 +83,12 @@ class RunFolder:
             UsageError: This is no run folder.
         """
         try:
-            record: dict[str, Any] = json.loads((self.path / "spec.json").read_bytes())
+            record = json_object((self.path / "spec.json").read_bytes())
+            _check_record(record)
         except (OSError, ValueError) as error:
+            why = "" if isinstance(error, FileNotFoundError) else f", {error}"
             raise UsageError(
-                f"'{self.path}' is no run folder: no readable spec.json",
+                f"'{self.path}' is no run folder: no readable spec.json{why}",
                 help="name the spec's 'output' folder of a started run",
             ) from error
         return record
@@ -93,3 +96,14 @@ class RunFolder:
     def write_json(self, name: str, value: Any) -> None:
         """Write ``value`` to the file ``name`` in one step."""
         replace_file(self.path / name, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _check_record(record: dict[str, Any]) -> None:
+    """See that what programs take from a record is of its type, whoever wrote it."""
+    stores = record.get("stores", {})
+    places = [own.get(key) for own in stores.values() if isinstance(own, dict) for key in ("path", "digest")]
+    texts = [record.get("trunk", ""), record.get("id", ""), *places] if isinstance(stores, dict) else [stores]
+    if not isinstance(record.get("spec"), dict):
+        raise ValueError("it has no 'spec'")  # noqa: TRY004 - as a damaged file
+    if not isinstance(stores, dict) or len(places) != 2 * len(stores) or not all(isinstance(t, str) for t in texts):
+        raise ValueError("its 'stores', 'trunk' or 'id' are not what a run writes")

@@ -118,6 +118,9 @@ def copy_strictly(stored: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> No
 def restore_progress(checkpoint: Checkpoint, module: nn.Module, optimizer: AdamW) -> None:
     """Put the states of the optimiser, made for a restored model, and of random numbers back."""
     load_optimizer_state(optimizer, module, checkpoint.tensors["optimizer"])
-    torch.set_rng_state(checkpoint.tensors["random"]["cpu"])
+    try:
+        torch.set_rng_state(checkpoint.tensors["random"]["cpu"])
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise CheckpointError(f"the checkpoint's state of random numbers is none: {error}") from error
     if torch.cuda.is_available() and "cuda" in checkpoint.tensors["random"]:
         torch.cuda.set_rng_state(checkpoint.tensors["random"]["cuda"])

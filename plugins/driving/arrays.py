@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from unistd.core.data.hdf5 import check_self_contained
 from unistd.core.errors import DataError
 
 _ROOTS = ("data_0", "data")  # of hickle 2 and 3, and of 1, 4 and 5
@@ -22,6 +23,7 @@ def read_hickle(rows: range, path: Path) -> NDArray[Any]:
     """
     try:
         with h5py.File(path) as file:
+            check_self_contained(file, path)
             return np.asarray(_root(file)[rows.start : rows.stop])
     except (OSError, KeyError, TypeError) as error:
         raise _unreadable(path, error) from error
@@ -35,6 +37,7 @@ def hickle_array(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """
     try:
         with h5py.File(path) as file:
+            check_self_contained(file, path)
             root = _root(file)
             return tuple(root.shape), root.dtype
     except (OSError, KeyError, AttributeError) as error:
@@ -49,6 +52,7 @@ def hickle_words(path: Path) -> list[str]:
     """
     try:
         with h5py.File(path) as file:
+            check_self_contained(file, path)
             root = _root(file)
             if isinstance(root, h5py.Group):  # one data set a word
                 names = sorted(root, key=lambda name: int(name.removeprefix("data").lstrip("_")))

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from unistd.core.data.hdf5 import check_self_contained
 from unistd.core.data.raw import raw_folder
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, Channel, FrameSequence, Protocol, Split, Task, TaskCard, Window
@@ -148,6 +149,7 @@ def _from_hdf5(folder: Path, split: Split) -> Iterator[FrameSequence]:
 def _videos(path: Path) -> list[tuple[str, int]]:
     try:
         with h5py.File(path) as file:
+            check_self_contained(file, path)
             found = [(video, int(count[()]), len(file[video])) for video, count in file["len"].items()]
     except (OSError, KeyError, AttributeError, ValueError) as error:
         message = f"cannot be read as MCVD's videos: {error}"
@@ -162,6 +164,7 @@ def _videos(path: Path) -> list[tuple[str, int]]:
 def _read_hdf5(numbers: range, path: Path, video: str) -> NDArray[np.uint8]:
     try:
         with h5py.File(path) as file:
+            check_self_contained(file, path)
             frames = [np.asarray(file[video][str(number)]) for number in numbers]
     except (OSError, KeyError) as error:
         message = f"video '{video}' cannot be read: {error}"

@@ -47,7 +47,12 @@ def read_image(source: Path | bytes, where: str) -> Image.Image:
     try:
         image = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
         image.load()
-    except (OSError, SyntaxError, ValueError) as error:  # a broken PNG is a SyntaxError to Pillow
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ) as error:  # a broken PNG is a SyntaxError to Pillow
         raise DataError(f"cannot be read as an image: {error}", where=where, help="fetch the file again") from error
     if image.mode != "RGB":
         raise DataError(f"the image has mode '{image.mode}' instead of RGB, 8 bits each", where=where)

@@ -17,6 +17,7 @@ from PIL import Image
 from unistd.core.data.raw import raw_file, raw_folder
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, Channel, FrameSequence, Protocol, Split, Task, TaskCard, Window
+from unistd.core.untrusted import leads_out, read_list as read_text
 from unistd.plugins.motion.images import BICUBIC, BILINEAR, read_rgb
 
 FRAMES, STEP, SIDE = 8, 5, 256
@@ -138,7 +139,7 @@ def read_list(path: Path, count: int) -> list[Clip]:
         DataError: A line is something else, or there are other than ``count`` of them; names file and line.
     """
     clips = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         fields = line.strip().split(",")
         if len(fields) != 3 or not all(field.isdigit() for field in fields[1:]):
             raise DataError(f"'{line}' is not 'prefix,start,end'", where=f"{path}:{number}")
@@ -147,6 +148,8 @@ def read_list(path: Path, count: int) -> list[Clip]:
             raise DataError(
                 f"'{line}' is a window of {end - start} frames instead of {LISTED}", where=f"{path}:{number}"
             )
+        if leads_out(fields[0]):
+            raise DataError(f"'{fields[0]}' leads out of the folder", where=f"{path}:{number}")
         clips.append(Clip(fields[0], start))
     if len(clips) != count:
         message = f"lists '{len(clips)}' windows instead of {count}"

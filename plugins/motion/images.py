@@ -42,7 +42,12 @@ def _read(path: Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
-    except (OSError, SyntaxError, ValueError) as error:  # pillow's PNG reader raises SyntaxError
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ) as error:  # pillow's PNG reader raises SyntaxError
         raise DataError(f"cannot be read as an image: {error}", where=str(path), help="fetch it again") from error
     if image.mode not in ("L", "RGB"):
         raise DataError(f"is an image of mode '{image.mode}' instead of grey or RGB", where=str(path))

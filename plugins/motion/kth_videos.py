@@ -14,11 +14,14 @@ from PIL import Image
 
 from unistd.core.data.raw import raw_file
 from unistd.core.errors import DataError
+from unistd.core.untrusted import read_list as read_text
 from unistd.plugins.motion.images import BILINEAR, fit, read_grey
 from unistd.plugins.motion.video import read_grey_frames, require_video
 
 SLOW, FAST = ("boxing", "handclapping", "handwaving", "walking"), ("jogging", "running")
 SIDE = 128
+MAX_FRAMES = 100_000
+"""Number of a video's last frame; the longest official one has some 1,000."""
 LIST = "00sequences.txt"
 NAME = re.compile(r"(?P<name>person(?P<person>\d\d)_(?P<action>[a-z]+)_d\d)")
 
@@ -93,7 +96,7 @@ def read_sequences(path: Path) -> dict[str, list[int]]:
         DataError: A line cannot be read, or one of the 600 videos has none; names it.
     """
     listed: dict[str, list[int]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         name, _, rest = line.strip().partition("\t")
         if NAME.match(name) is None:
             continue
@@ -101,6 +104,8 @@ def read_sequences(path: Path) -> dict[str, list[int]]:
         if ranges is None and "*missing*" not in rest:
             raise DataError(f"'{line.strip()}' names no frames", where=f"{path}:{number}")
         spans = re.findall(r"(\d+)-(\d+)", rest)
+        if any(int(high) > MAX_FRAMES for _, high in spans):
+            raise DataError(f"'{line.strip()}' goes beyond frame {MAX_FRAMES}", where=f"{path}:{number}")
         # Some ranges of the official list overlap.
         listed[name.strip()] = sorted({n for low, high in spans for n in range(int(low), int(high) + 1)})
     for action in (*SLOW, *FAST):

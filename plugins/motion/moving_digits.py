@@ -19,6 +19,8 @@ FILE = "t10k-images-idx3-ubyte.gz"
 CANVAS, DIGIT = 64, 28
 FREE = CANVAS - DIGIT
 STEP = 0.1
+MAX_BYTES = 2**29
+"""Of the images of digits, unpacked; EMNIST's 814,255, the largest such set, would be 2**29 ÷ 0.84."""
 # Out of ten digits in a row. Taken in turn, not in blocks: the second half of MNIST's test file is the harder one.
 PARTS: dict[Split, tuple[int, ...]] = {"train": (0, 1, 2, 3, 4, 5, 6, 7), "val": (8,), "test": (9,)}
 
@@ -131,11 +133,12 @@ def read_digits(path: Path) -> NDArray[np.uint8]:
         DataError: The file is damaged, no idx file of 28×28 bytes, or shorter than it says.
     """
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot be unpacked: {error}", where=str(path), help="fetch the file again") from error
+    if len(content) > MAX_BYTES:
+        raise DataError(f"unpacks to more than {MAX_BYTES} bytes", where=str(path), help="fetch the file again")
     header = struct.unpack(">4i", content[:16]) if len(content) >= 16 else ()
     if len(header) != 4 or header[0] != 0x803 or header[2:] != (DIGIT, DIGIT):
         raise DataError(f"no idx file of 28×28 images: it begins with '{header}'", where=str(path))

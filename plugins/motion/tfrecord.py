@@ -23,7 +23,7 @@ def count_records(path: Path) -> int:
     """
     size, count, at = path.stat().st_size, 0, 0
     with path.open("rb") as file:
-        while at < size:
+        while at < size:  # ``at`` may leap far beyond the end, where no file can be sought
             file.seek(at)
             at += _HEAD + _length(file, path, count) + _FOOT
             count += 1
@@ -41,7 +41,10 @@ def read_records(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         number = 0
         while file.peek(1):
-            record = file.read(_length(file, path, number))
+            length = _length(file, path, number)
+            if length > path.stat().st_size - file.tell():  # never ask for memory that a damaged head claims
+                raise _cut(path, number)
+            record = file.read(length)
             foot = file.read(_FOOT)
             if len(foot) < _FOOT:
                 raise _cut(path, number)

@@ -14,6 +14,7 @@ import numpy as np
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
+from unistd.core.data.npz import npz_head
 from unistd.core.errors import DataError
 
 _BLOCK = 512  # clips
@@ -62,7 +63,7 @@ def npy_clips(path: Path, length: int, frame: tuple[int, int, int]) -> NDArray[A
         DataError: The file is damaged or holds something else.
     """
     try:
-        clips: NDArray[Any] = np.load(path, mmap_mode="r")
+        clips: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except _UNREADABLE as error:
         raise _unreadable(path, "npy", error) from error
     if clips.ndim != 5 or clips.shape[1:] != (length, *frame):
@@ -103,16 +104,16 @@ def _rows(archive: zipfile.ZipFile, key: str, start: int, stop: int) -> NDArray[
 
 
 def _header(archive: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    with archive.open(f"{key}.npy") as member:
-        return _read_header(member)
+    head = npz_head(archive, key)
+    if head.column_major:
+        raise ValueError(f"'{key}', in column-major order, is not read in parts")
+    return head.shape, head.dtype
 
 
 def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = np.lib.format.read_magic(member)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, column_major, dtype = read(member)
-    if column_major or dtype.hasobject:
-        raise ValueError(f"an array of type '{dtype}', in column-major order or of objects, is not read in parts")
+    shape, _, dtype = read(member)
     return shape, dtype
 
 

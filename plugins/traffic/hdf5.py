@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 
+from unistd.core.data.hdf5 import check_self_contained
 from unistd.core.errors import DataError
 
 
@@ -20,6 +21,7 @@ def hdf5_array(path: Path, *keys: str) -> Iterator[list[h5py.Dataset]]:
     """
     try:
         with h5py.File(path, "r") as file:
+            check_self_contained(file, path)
             for key in keys:
                 if not isinstance(file.get(key), h5py.Dataset):
                     raise DataError(f"no array '{key}'", where=str(path), help=f"the file holds {', '.join(file)}")

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unistd.core.data.npz import npz_head
 from unistd.core.data.raw import raw_file, raw_folder
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, Channel, Cycle, FrameSequence, Task, TaskCard, Window
+from unistd.core.untrusted import check_room
 
 DAY = 48
 TRAIN_FILE, TEST_FILE = "flow_train.npz", "flow_test.npz"
@@ -81,7 +83,11 @@ def read_flow(path: Path, frames: int) -> NDArray[np.uint16]:
         DataError: The file is unreadable, lacks the key ``flow``, or holds another shape or other than whole numbers.
     """
     try:
-        with np.load(path) as archive:
+        with zipfile.ZipFile(path) as packed:
+            held = [name.removesuffix(".npy") for name in packed.namelist()]
+            if "flow" in held:
+                check_room(npz_head(packed, "flow").nbytes, path, "'flow'")
+        with np.load(path, allow_pickle=False) as archive:
             keys = list(archive)
             flow: NDArray[Any] | None = archive["flow"] if "flow" in keys else None
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:

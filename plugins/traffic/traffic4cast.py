@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from unistd.core.data.raw import raw_file, raw_folder
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, Channel, FrameSequence, Protocol, Split, Task, TaskCard, Window
+from unistd.core.untrusted import json_value
 from unistd.plugins.traffic.config import CITIES
 from unistd.plugins.traffic.hdf5 import hdf5_array
 
@@ -157,7 +157,7 @@ def listed_days(folder: Path, cities: Sequence[str]) -> list[Day]:
     for split, name in LISTS.items():
         path = raw_file(folder, name)
         try:
-            entries = json.loads(path.read_bytes())
+            entries = json_value(path.read_bytes())
         except ValueError as error:
             raise DataError(f"cannot be read as JSON: {error}", where=str(path), help="fetch the file again") from error
         if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import h5py
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unistd.core.data.hdf5 import check_self_contained
 from unistd.core.errors import DataError
 
 _UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError)
@@ -26,6 +28,7 @@ def load(path: Path, engine: Engine) -> xr.Dataset:
     """
     options = {"mmap": False} if engine == "scipy" else None  # mapped arrays would keep every file open
     try:
+        _check(path)
         with xr.open_dataset(path, engine=engine, decode_cf=False, backend_kwargs=options) as raw:
             for variable in raw.variables.values():
                 if "Unit" in variable.attrs:  # GlobCurrent's spelling, which would leave its times plain numbers
@@ -43,12 +46,20 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
         DataError: The file cannot be read.
     """
     try:
+        _check(path)
         with path.open("rb") as file:
             engine: Engine = "scipy" if file.read(3) == b"CDF" else "h5netcdf"
         with xr.open_dataset(path, engine=engine, decode_times=False, cache=False) as data:
             yield data
     except _UNREADABLE as error:
         raise DataError(f"cannot be read as NetCDF: {error}", where=str(path), help="fetch the file again") from error
+
+
+def _check(path: Path) -> None:
+    """Refuse a NetCDF4 file with values in other files, or of a size that no file holds."""
+    if h5py.is_hdf5(path):
+        with h5py.File(path) as file:
+            check_self_contained(file, path)
 
 
 def field(data: xr.Dataset, name: str, unit: str, path: Path) -> NDArray[np.floating[Any]]:

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 
 from unistd.core.errors import DataError
 
+MAX_SIDE = 20_000
+"""Pixels along a side; Finland in cells of 100 m has 12,000."""
+_LINE, _COMMENTS = 4096, 1000  # bytes of a line and lines of comment; FMI writes some 20 of up to 100
+
 
 @dataclass(frozen=True)
 class Header:
@@ -38,7 +42,7 @@ def read_pgm(path: Path) -> tuple[Header, NDArray[np.uint8]]:
     try:
         with gzip.open(path) as file:
             header = _header(file)
-            content = file.read()
+            content = file.read(header.shape[0] * header.shape[1] + 1)
     except (OSError, EOFError, zlib.error, ValueError, KeyError) as error:
         raise DataError(
             f"cannot be read as radar PGM: {error}", where=str(path), help="fetch the file again"
@@ -50,14 +54,16 @@ def read_pgm(path: Path) -> tuple[Header, NDArray[np.uint8]]:
 
 
 def _header(file: BinaryIO | gzip.GzipFile) -> Header:
-    if file.readline().strip() != b"P5":
+    if file.readline(_LINE).strip() != b"P5":
         raise ValueError("it does not begin with 'P5'")
     comments: dict[str, str] = {}
-    while (line := file.readline().decode("ascii").strip()).startswith("#"):
+    while (line := file.readline(_LINE).decode("ascii").strip()).startswith("#") and len(comments) < _COMMENTS:
         key, _, value = line[1:].strip().partition(" ")
         comments[key] = value
     width, height = (int(size) for size in line.split())
-    if (depth := file.readline().strip()) != b"255":
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        raise ValueError(f"{height}×{width} pixels, at most {MAX_SIDE} on a side")
+    if (depth := file.readline(_LINE).strip()) != b"255":
         raise ValueError(f"the largest value is '{depth.decode()}' instead of 255")
     spacing = (float(comments["metersperpixel_y"]), float(comments["metersperpixel_x"]))
     return Header(comments["obstime"], (height, width), spacing)

@@ -16,6 +16,7 @@ import numpy as np
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
+from unistd.core.data.hdf5 import check_self_contained
 from unistd.core.data.raw import raw_file, raw_folder
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, Channel, FrameSequence, Protocol, Split, Task, TaskCard, Window
@@ -189,6 +190,7 @@ def read_event(event: Event, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
     where = str(event.path)
     try:
         with h5py.File(event.path, "r") as file:
+            check_self_contained(file, event.path)
             absent = [key for key in ("id", "vil") if not isinstance(file.get(key), h5py.Dataset)]
             if absent:
                 raise DataError(f"no array '{absent[0]}'", where=where, help=f"the file holds {', '.join(file)}")
@@ -215,7 +217,7 @@ def read_npy(event: Event, dtype: np.dtype[Any] | None) -> NDArray[Any]:
     """
     where = str(event.path)
     try:
-        frames: NDArray[Any] = np.load(event.path, mmap_mode="r")
+        frames: NDArray[Any] = np.load(event.path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"cannot be read as npy: {error}", where=where, help="fetch the file again") from error
     if frames.shape != (1, SIDE, SIDE, FRAMES) or frames.dtype != (dtype or frames.dtype):

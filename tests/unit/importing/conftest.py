@@ -21,13 +21,15 @@ CARD = {
 
 @pytest.fixture
 def task(tmp_path):
-    """Make the task of a card in ``tmp_path``: the base card with changes, of which None drops a key."""
+    """Make the task of a card in ``tmp_path``: the base card with changes, of which None drops a key; files are there
+    too, or in ``folder``.
+    """
 
-    def make(**changes):
+    def make(folder=tmp_path, **changes):
         card = {key: value for key, value in {**CARD, **changes}.items() if value is not None}
         path = tmp_path / "card.yaml"
         path.write_text(json.dumps(card, indent=1), encoding="utf-8")
-        return ImportedTask(load_card(path), tmp_path)
+        return ImportedTask(load_card(path), folder)
 
     return make
 

@@ -41,18 +41,27 @@ def same(task, imported, name):
 
 def test_monthly_sea_surface_temperature(folder, task):
     channels = {"sea_surface_temperature": {"variable": "sst", "unit": "degC"}}
-    files = [str(folder("ersst").resolve() / "*.nc")]
-    own = {"files": files, "channels": channels, "step": [1, "M"], "split": {"dates": DATES["ersst"]}}
+    own = {
+        "files": ["*.nc"],
+        "folder": folder("ersst"),
+        "channels": channels,
+        "step": [1, "M"],
+        "split": {"dates": DATES["ersst"]},
+    }
     same(Ersst(), task(**own, dims=None, time=None, missing="mask"), "ersst")
 
 
 def test_hourly_weather_with_one_variable_a_file(folder, task):
-    root = folder("wfde5").resolve()
     channels = {
-        name: {"variable": variable, "unit": unit, "files": [str(root / f"{name}.nc")]}
-        for name, variable, unit in VARIABLES
+        name: {"variable": variable, "unit": unit, "files": [f"{name}.nc"]} for name, variable, unit in VARIABLES
     }
-    own = {"files": None, "channels": channels, "step": [1, "h"], "split": {"dates": DATES["wfde5"]}}
+    own = {
+        "files": None,
+        "folder": folder("wfde5"),
+        "channels": channels,
+        "step": [1, "h"],
+        "split": {"dates": DATES["wfde5"]},
+    }
     same(Wfde5(), task(**own, dims=None, time=None, missing="mask"), "wfde5")
 
 
@@ -60,6 +69,6 @@ def test_hourly_weather_with_one_variable_a_file(folder, task):
 def test_daily_currents_with_one_day_a_file_and_unit_with_a_capital(folder, task):
     ways = ("eastward", "northward")
     channels = {f"{w}_current": {"variable": f"{w}_eulerian_current_velocity", "unit": "m s-1"} for w in ways}
-    files = [str(folder("globcurrent").resolve() / "*.nc")]
-    own = {"files": files, "channels": channels, "step": [1, "D"], "split": {"dates": DATES["globcurrent"]}}
+    own = {"files": ["*.nc"], "channels": channels, "step": [1, "D"], "split": {"dates": DATES["globcurrent"]}}
+    own["folder"] = folder("globcurrent")
     same(GlobCurrent(), task(**own, dims=None, time=None, missing="mask"), "globcurrent")
