@@ -43,8 +43,8 @@ class AdapterContract(ABC):
             for site in SITES
         ]
 
-    def _run(self, adapters: nn.Module, *shape: int) -> Tensor:
-        x, linears = checks.noise(*(shape or (2, 5)), WIDTH), self._linears()
+    def _run(self, adapters: nn.Module, *, to: torch.dtype | torch.device = torch.float32) -> Tensor:
+        x, linears = checks.noise(2, 5, WIDTH).to(to), nn.ModuleList(self._linears()).to(to)
         return torch.cat([own(x, linears[int(index)]) for index, own in adapters.named_children()], dim=-1)
 
     def test_only_sites_that_are_there(self) -> None:
@@ -77,9 +77,12 @@ class AdapterContract(ABC):
 
     def test_dtype_follows_the_input(self) -> None:
         """Compute in the type of weights and tokens."""
-        x = checks.noise(2, 5, WIDTH).double()
-        for index, own in self._made().double().named_children():
-            checks.require_dtype(own(x, self._linears()[int(index)].double()), torch.float64)
+        checks.require_dtypes(self._made, lambda own, dtype: self._run(own, to=dtype))
+
+    def test_it_moves_as_a_whole(self) -> None:
+        """Follow its input to another device, with all it holds."""
+        adapters = self._made()
+        checks.require_moves(adapters, lambda: self._run(adapters, to=checks.ELSEWHERE))
 
     def test_gradients_reach_what_learns_and_not_the_frozen_map(self) -> None:
         """Learn beside a linear map that does not, and pass the gradient on to the tokens."""

@@ -41,8 +41,12 @@ class BackboneContract(ABC):
 
     def test_dtype_follows_the_input(self) -> None:
         """Compute in the type of weights and tokens."""
-        backbone = self._made().double()
-        checks.require_dtype(backbone(self._tokens(backbone).double(), GRID), torch.float64)
+        checks.require_dtypes(self._made, lambda own, dtype: own(self._tokens(cast(Backbone, own)).to(dtype), GRID))
+
+    def test_it_moves_as_a_whole(self) -> None:
+        """Follow its input to another device, with all it holds."""
+        backbone = self._made()
+        checks.require_moves(backbone, lambda: backbone(self._tokens(backbone).to(checks.ELSEWHERE), GRID))
 
     def test_gradients_reach_what_learns_and_the_tokens(self) -> None:
         """Let heads before the trunk learn, whether it is frozen or not."""

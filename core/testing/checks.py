@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,9 @@ from unistd.core.adapter import Site
 
 Made = TypeVar("Made")
 GRIDS = ((1, 1), (1, 7), (3, 5), (4, 4))
+DTYPES = (torch.float64, torch.bfloat16)
+ELSEWHERE = torch.device("meta")
+"""A device every machine has that is not the one a module was built on; its tensors have shapes and no numbers."""
 
 
 def seeded(make: Callable[[], Made], seed: int = 0) -> Made:
@@ -92,6 +95,35 @@ def require_sites(module: nn.Module, sites: Iterable[Site]) -> None:
         assert own == said, f"site '{site.name}' says it maps {said[0]} to {said[1]}, but it maps {own[0]} to {own[1]}"
 
 
-def require_dtype(output: Tensor, dtype: torch.dtype) -> None:
-    """Require that the type of the input is that of ``output``."""
-    assert output.dtype == dtype, f"the input is {dtype}, the output {output.dtype}"
+def require_dtypes(make: Callable[[], nn.Module], run: Callable[[nn.Module, torch.dtype], Tensor]) -> None:
+    """Require that ``run``, given a module of each of ``DTYPES``, returns that type."""
+    for dtype in DTYPES:
+        output = run(make().to(dtype), dtype)
+        assert output.dtype == dtype, f"weights and input are {dtype}, the output is {output.dtype}"
+
+
+def require_moves(module: nn.Module, run: Callable[[], Tensor]) -> None:
+    """Require that all tensors of ``module`` move with it to ``ELSEWHERE``, and that ``run`` there uses no other.
+
+    What cannot be told without numbers, such as a branch on a value, is not asked.
+    """
+    module.to(ELSEWHERE)
+    left = [path for path, tensor in _tensors(module) if tensor.device != ELSEWHERE]
+    assert not left, f"'{left[0]}' stays behind when the module moves to another device: register it"
+    try:
+        output = run()
+    except (RuntimeError, NotImplementedError) as error:
+        if "expected device" in str(error):
+            raise AssertionError(f"a tensor made on the way is not on the input's device: {error}") from error
+        return
+    assert output.device == ELSEWHERE, f"the input is on '{ELSEWHERE}', the output on '{output.device}'"
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Give every tensor that ``module`` and its submodules hold, registered or not, with the attribute it is in."""
+    for path, own in module.named_modules():
+        for name, value in vars(own).items():
+            held = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+            for each in held:
+                found = each.parameters() if isinstance(each, nn.Module) and name != "_modules" else [each]
+                yield from ((f"{path}.{name}".lstrip("."), own) for own in found if isinstance(own, Tensor))

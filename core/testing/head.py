@@ -32,8 +32,8 @@ class HeadContract(ABC):
         checks.shaken(head)
         return head
 
-    def _run(self, head: TaskHead) -> Tensor:
-        return head.decode(head.encode(checks.noise(2, PAST, CHANNELS, 5, 7)))
+    def _run(self, head: TaskHead, *, to: torch.dtype | torch.device = torch.float32) -> Tensor:
+        return head.decode(head.encode(checks.noise(2, PAST, CHANNELS, 5, 7).to(to)))
 
     def test_any_size_comes_back(self) -> None:
         """Encode (B, T, C, H, W) as h·w tokens of D and decode (B, T', C', H, W)."""
@@ -61,9 +61,12 @@ class HeadContract(ABC):
 
     def test_dtype_follows_the_input(self) -> None:
         """Compute in the type of weights and frames."""
-        head = self._made().double()
-        frames = head.decode(head.encode(checks.noise(2, PAST, CHANNELS, 5, 7).double()))
-        checks.require_dtype(frames, torch.float64)
+        checks.require_dtypes(self._made, lambda own, dtype: self._run(cast(TaskHead, own), to=dtype))
+
+    def test_it_moves_as_a_whole(self) -> None:
+        """Follow its input to another device, with all it holds."""
+        head = self._made()
+        checks.require_moves(head, lambda: self._run(head, to=checks.ELSEWHERE))
 
     def test_gradients_reach_what_learns(self) -> None:
         """Learn on both ways."""

@@ -68,6 +68,11 @@ class MetricContract(ABC):
         joined._update_count = 1
         _require_close(joined.compute(), self._fed(frames, WINDOWS).compute(), "two processes and one")
 
+    def test_it_moves_as_a_whole(self) -> None:
+        """Take in frames on another device once it has moved there."""
+        metric, frames = self.make(leads=LEADS), [each.to(checks.ELSEWHERE) for each in self._frames()]
+        checks.require_moves(metric, lambda: metric.update(*frames) or next(iter(metric.metric_state.values())))
+
     def test_missing_pixels_take_no_part(self) -> None:
         """Ask nothing of a prediction where the target is missing."""
         prediction, target = self._frames()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from unistd.core.router import Router
@@ -46,7 +45,12 @@ class RouterContract(ABC):
 
     def test_dtype_follows_the_input(self) -> None:
         """Compute in the type of weights and tokens."""
-        checks.require_dtype(self._made().double()(checks.noise(5, WIDTH).double()), torch.float64)
+        checks.require_dtypes(self._made, lambda own, dtype: own(checks.noise(5, WIDTH).to(dtype)))
+
+    def test_it_moves_as_a_whole(self) -> None:
+        """Follow its input to another device, with all it holds."""
+        router = self._made()
+        checks.require_moves(router, lambda: router(checks.noise(5, WIDTH).to(checks.ELSEWHERE)))
 
     def test_gradients_reach_what_learns(self) -> None:
         """Learn from the weights it gives."""

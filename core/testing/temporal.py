@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-import torch
-
 from unistd.core.temporal import TemporalModule
 from unistd.core.testing import checks
 
@@ -44,8 +42,12 @@ class TemporalContract(ABC):
 
     def test_dtype_follows_the_input(self) -> None:
         """Compute in the type of weights and tokens."""
-        x = checks.noise(2, 15, WIDTH).double()
-        checks.require_dtype(self._shaken().double()(x, GRID), torch.float64)
+        checks.require_dtypes(self._shaken, lambda own, dtype: own(checks.noise(2, 15, WIDTH).to(dtype), GRID))
+
+    def test_it_moves_as_a_whole(self) -> None:
+        """Follow its input to another device, with all it holds."""
+        module = self._shaken()
+        checks.require_moves(module, lambda: module(checks.noise(2, 15, WIDTH).to(checks.ELSEWHERE), GRID))
 
     def test_gradients_reach_what_learns(self) -> None:
         """Learn from the first step on."""
