@@ -99,6 +99,11 @@ def load(environ: Mapping[str, str]) -> tuple[list[PluginInfo], list[PluginFailu
     return loaded, failures
 
 
+def load_module(module: str) -> PluginInfo | PluginFailure:
+    """Load the plug-in that an entry point would name as ``module``, installed or not."""
+    return _load(Plugin(module, "local", "0"), EntryPoint(module, module, GROUP), ())
+
+
 def _names(text: str) -> set[str]:
     parts = (part.strip().partition(":") for part in text.split(",") if part.strip())
     return {canonicalize_name(dist) + colon + name for dist, colon, name in parts}

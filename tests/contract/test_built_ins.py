@@ -31,6 +31,8 @@ from unistd.plugins.synthetic.motion import SyntheticMotion
 from unistd.plugins.synthetic.traffic import SyntheticTraffic
 from unistd.plugins.synthetic.weather import SyntheticWeather
 from unistd.plugins.temporal_zero_mlp.zero_mlp import ZeroMlp
+from unistd.registry.discovery import installed
+from unistd.registry.testing import PluginContract
 
 FEW = {"height": 8, "width": 9, "train": 2, "val": 1, "test": 1}
 TINY = {"pretrained": False, "depth": 1, "width": 24, "heads": 2}
@@ -66,3 +68,18 @@ TestTraffic = kept(TaskContract, partial(SyntheticTraffic, height=8, width=9, da
 TestWeather = kept(TaskContract, partial(SyntheticWeather, height=8, width=9, days=3))
 TestMotion = kept(TaskContract, partial(SyntheticMotion, **FEW))
 TestDriving = kept(TaskContract, partial(SyntheticDriving, **FEW))
+
+MUST_BE_GIVEN = {
+    **{f"metric {name}": {"thresholds": (0.5,)} for name in ("csi", "pod", "sucr", "far", "mar", "bias", "hss", "ets")},
+    "metric lpips": {"weights": "alexnet.pth"},
+    "task grid": {"store": "waves.zarr"},
+}
+ALONE = ("metrics", "synthetic")
+"""Declared in an interpreter of their own; that all together import nothing heavy is asked in tests/unit/cli."""
+
+for _, entry in installed({"UNISTD_PLUGINS": ""}):
+    own = {"module": entry.value, "options": MUST_BE_GIVEN}
+    if entry.name not in ALONE:
+        own["test_declaring_imports_nothing_heavy"] = None
+    name = f"Test{entry.name.title().replace('-', '')}Plugin"
+    globals()[name] = type(name, (PluginContract,), own)
