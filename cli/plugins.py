@@ -24,6 +24,7 @@ COMMANDS = (
     LazyCommand("list", "List components, failures and clashes.", "unistd.cli.plugins:list_plugins"),
     LazyCommand("show", "Show the options of a component.", "unistd.cli.plugins:show_component"),
     LazyCommand("check", "Import everything plug-ins declare.", "unistd.cli.plugins:check_plugins"),
+    LazyCommand("new", "Write a package with a component of your own.", "unistd.cli.plugins_new:new_plugin"),
 )
 BROKEN = 3
 

@@ -1,0 +1,24 @@
+"""An adapter for unistd: ``newname``."""
+
+from __future__ import annotations
+
+from unistd.registry.component import Component
+from unistd.registry.hooks import hookimpl
+
+from unistd_newname.config import NewNameConfig
+
+PLUGIN_API = 1
+
+
+@hookimpl
+def unistd_components() -> list[Component]:
+    """Declare the component."""
+    return [
+        Component(
+            kind="adapter",
+            name="newname",
+            config=NewNameConfig,
+            target="unistd_newname.adapter:place",
+            summary="Scales every output of a linear map by a factor of its own",
+        )
+    ]
