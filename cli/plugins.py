@@ -17,6 +17,7 @@ from unistd.core.errors import UsageError
 from unistd.registry.component import KINDS, Kind
 from unistd.registry.discovery import PluginFailure, installed
 from unistd.registry.errors import PluginError
+from unistd.registry.implementer import Implementer
 from unistd.registry.option_rows import option_rows
 from unistd.registry.registry import Registry
 
@@ -53,10 +54,15 @@ def list_plugins(state: State, kind: str | None, *, as_json: bool, names: bool) 
             {"kind": of_kind, "name": name, "offers": offers} for (of_kind, name), offers in registry.clashes().items()
         ]
         failures = [_failure(failure) for failure in registry.failures]
-        click.echo(json.dumps({"components": rows, "failures": failures, "clashes": clashes}, indent=2))
+        found = {"components": rows, "hooks": _hooks(registry), "failures": failures, "clashes": clashes}
+        click.echo(json.dumps(found, indent=2))
         return
     columns = ["kind", "name", "distribution", "version", "summary"]
     click.echo(_table(rows, [*columns[:4], "plugin", "target", "options"] if state.verbose else columns))
+    click.echo()
+    for own in _hooks(registry):
+        who = f"plug-in '{own['plugin']}' ({own['distribution']} {own['version']})"
+        click.echo(f"{who} implements {', '.join(own['hooks'])}")
     for failure in registry.failures:
         click.echo(f"\n{failure.as_error()}", err=True)
     for (of_kind, name), offers in registry.clashes().items():
@@ -139,6 +145,16 @@ def _components(registry: Registry, kind: str | None) -> list[dict[str, str]]:
         if kind in (None, component.kind)
     ]
     return sorted(rows, key=lambda row: (KINDS.index(row["kind"]), row["name"]))
+
+
+def _hooks(registry: Registry) -> list[dict[str, Any]]:
+    """Return who implements more than the declaration of components, which is called without being asked for."""
+    rows = []
+    for own in filter(None, map(Implementer.of_plugin, registry.plugins)):
+        names = [name for name in own.names if name != "unistd_components"]
+        about = {"plugin": own.plugin.name, "distribution": own.plugin.dist, "version": own.plugin.version}
+        rows += [{**about, "hooks": names}] if names else []
+    return rows
 
 
 def _failure(failure: PluginFailure) -> dict[str, Any]:

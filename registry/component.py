@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from unistd.registry.slot import Choice, Slot
 
-Kind = Literal["backbone", "adapter", "router", "temporal", "head", "task", "metric"]
+Kind = Literal["backbone", "adapter", "router", "temporal", "head", "task", "metric", "observer"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PLUGIN_API = 1
 

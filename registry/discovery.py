@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from unistd.registry.component import PLUGIN_API, Component, check_declaration
 from unistd.registry.errors import PluginError
 from unistd.registry.frames import own_frame
-from unistd.registry.hooks import Hooks
+from unistd.registry.hooks import implement
 
 GROUP = "unistd"
 Stage = Literal["import", "compatibility", "registration", "declaration"]
@@ -36,10 +36,11 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """A loaded plug-in with what it declares."""
+    """A loaded plug-in with what it declares, and the manager of its hooks where there is a module behind it."""
 
     plugin: Plugin
     components: tuple[Component, ...]
+    manager: pluggy.PluginManager | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _load(plugin: Plugin, entry: EntryPoint, taken: Collection[tuple[str, str, s
     except (Exception, SystemExit) as error:
         text = shorten(f"{type(error).__name__}: {error}", width=300)
         return PluginFailure(plugin, stage, text, own_frame(error, entry.module), _pip_hint(error, entry.dist))
-    return PluginInfo(plugin, components)
+    return PluginInfo(plugin, components, manager)
 
 
 def _check_api(module: ModuleType, plugin: Plugin) -> None:
@@ -161,11 +162,7 @@ def _check_api(module: ModuleType, plugin: Plugin) -> None:
 
 
 def _register(module: ModuleType, plugin: Plugin) -> pluggy.PluginManager:
-    """One manager per plug-in: a hook that fails to register leaves nothing behind in the others'."""
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(Hooks)
-    manager.register(module, name=f"{plugin.dist}:{plugin.name}")
-    manager.check_pending()
+    manager = implement(module, f"{plugin.dist}:{plugin.name}")
     if not manager.get_hookcallers(module):
         raise PluginError("no hook is implemented", help="is '@hookimpl' missing above 'def unistd_components()'?")
     return manager

@@ -27,5 +27,9 @@ class MissingRequirement(PluginError):  # noqa: N818
     """A component needs a package that is not installed."""
 
 
+class HookError(PluginError):
+    """A hook of a plug-in, or of an observer that a spec asks for, raised or cannot be called."""
+
+
 class ComponentImportError(PluginError):
     """The module or the callable a component names cannot be imported."""

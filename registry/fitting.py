@@ -19,6 +19,7 @@ from unistd.registry.compose import compose_schedule, open_windows
 from unistd.registry.drawing import draw_window
 from unistd.registry.evaluation import evaluate_run
 from unistd.registry.joint_run import JointRun
+from unistd.registry.observers import Observers
 
 PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
@@ -55,11 +56,15 @@ def fit_run(
     Raises:
         UsageError: The folder holds another run, or is being trained in.
         ModelError: A parameter of a frozen trunk changed.
+        HookError: A hook of a plug-in, or an observer of the spec, raised.
         UnistdError: A loss is not finite, or a checkpoint cannot be written or read.
     """
     settings = run.spec.training
+    observers = Observers.of(run)  # one that cannot be built leaves no folder behind
+    if observers:
+        console.print(f"watched by {observers}", highlight=False, soft_wrap=True)
     if not resume:
-        run.start(command)
+        run.start(command, observers.record())
     with run.folder.lock():
         checkpoint = run.resume() if resume else None
         first = checkpoint.step if checkpoint else 0
@@ -68,9 +73,18 @@ def fit_run(
         fabric = one_device(settings.precision)
         progress = Progress(console, settings.steps, first)
         training = JointTraining(
-            run.forecaster, reader, validation, settings, run.folder, fabric, progress, run.versions, run.record["id"]
+            run.forecaster,
+            reader,
+            validation,
+            settings,
+            run.folder,
+            fabric,
+            progress,
+            run.versions | observers.versions(),
+            run.record["id"],
+            observers.step_finished if observers else None,
         )
-        return training.fit(checkpoint)
+        return observers.watch(training, checkpoint)
 
 
 def score_run(run: JointRun, console: Console) -> dict[str, Any]:

@@ -1,22 +1,67 @@
-"""The hooks a plug-in may implement."""
+"""The hooks a plug-in may implement; ``docs/hooks.md`` tells when each is called and what becomes of its errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
+    from unistd.core.training.loop import Outcome
     from unistd.registry.component import Component
+    from unistd.registry.joint_run import JointRun
+    from unistd.registry.run_spec import RunSpec
 
-hookspec = pluggy.HookspecMarker("unistd")
-hookimpl = pluggy.HookimplMarker("unistd")
+NAMESPACE = "unistd"
+hookspec = pluggy.HookspecMarker(NAMESPACE)
+hookimpl = pluggy.HookimplMarker(NAMESPACE)
+
+
+@dataclass(frozen=True, slots=True)
+class SpecIssue:
+    """What ``unistd_check_spec`` has found: where in the spec, such as ``("tasks", "city", "window")``, what is wrong
+    there, and what to do about it.
+    """
+
+    keys: tuple[str | int, ...]
+    message: str
+    help: str = ""
 
 
 class Hooks:
-    """Every hook starts with ``unistd_``."""
+    """Every hook starts with ``unistd_``; an implementation may leave out arguments it does not need."""
 
     @hookspec
     def unistd_components(self) -> Iterable[Component]:  # type: ignore[empty-body]
         """Return the components this plug-in offers; must not import torch."""
+
+    @hookspec
+    def unistd_check_spec(self, spec: RunSpec) -> Iterable[SpecIssue]:  # type: ignore[empty-body]
+        """Return what only this plug-in can see to be wrong in a valid spec; must not import torch."""
+
+    @hookspec
+    def unistd_run_started(self, run: JointRun, step: int) -> None:
+        """See a run before its first step, or before it goes on after ``step``; its folder is there."""
+
+    @hookspec
+    def unistd_step_finished(self, run: JointRun, step: int, task: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """See that ``step``, one batch of ``task``, is done; ``rows`` are what the log got since the last step."""
+
+    @hookspec
+    def unistd_run_finished(self, run: JointRun, outcome: Outcome) -> None:
+        """See the end of a training: at its last step, by a signal (``stopped_by``), or by an ``error``."""
+
+
+def implement(implementation: object, name: str) -> pluggy.PluginManager:
+    """Register one module or object under ``name`` in a manager of its own, which leaves nothing behind in others'.
+
+    Raises:
+        PluginValidationError: A hook has a name or an argument that there is not.
+    """
+    manager = pluggy.PluginManager(NAMESPACE)
+    manager.add_hookspecs(Hooks)
+    manager.register(implementation, name=name)
+    manager.check_pending()
+    return manager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,13 +96,14 @@ class JointRun:
         run = cls(spec, registry, tasks, stores, forecaster, folder, record)
         return run, run.load(which)
 
-    def start(self, command: str) -> None:
-        """Make the run's folder, with the record, ``command`` in it, and a frozen trunk's weights.
+    def start(self, command: str, hooks: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Make the run's folder, with the record, ``command`` and who implements ``hooks`` in it, and a frozen trunk's
+        weights.
 
         Raises:
             UsageError: The folder holds something already.
         """
-        self.folder.create(self.record | {"command": command})
+        self.folder.create(self.record | {"command": command, "hooks": list(hooks)})
         if trunk_is_frozen(self.forecaster):
             save_trunk(self._trunk_file, self.forecaster.model.trunk_parameters())
 

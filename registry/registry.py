@@ -144,6 +144,10 @@ class Registry:
         owners = {info.plugin for info in self.plugins if any(id(part) in used for part in info.components)}
         return {plugin.dist: plugin.version for plugin in sorted(owners, key=str)}
 
+    def owner(self, component: Component) -> Plugin:
+        """Return the plug-in that declares ``component``, which is one of this registry's."""
+        return next(info.plugin for info in self.plugins if any(own is component for own in info.components))
+
     def _versions(self, kind: Kind, name: str) -> str:
         owners = [i.plugin for i in self.plugins if any((c.kind, c.name) == (kind, name) for c in i.components)]
         return " and ".join(f"{plugin.dist} {plugin.version}" for plugin in owners)

@@ -93,11 +93,13 @@ class RunSpec(Spec):
     """The tasks by names of the user's choice."""
     training: TrainingSettings = TrainingSettings()
     """The joint training run."""
+    observers: tuple[Annotated[Choice, Slot("observer")], ...] = ()
+    """Who watches the training, such as ``tensorboard``; installed plug-ins with hooks of their own do in any case."""
     output: UserPath
     """The run's folder."""
 
     def choices(self) -> Iterator[tuple[Kind, Choice]]:
-        """Give every component the spec uses, with its kind."""
+        """Give every component the run is made of, with its kind; observers only watch it."""
         parts = self.model
         yield from (("backbone", parts.backbone), ("adapter", parts.adapter), ("router", parts.router))
         yield "temporal", parts.temporal

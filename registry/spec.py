@@ -16,6 +16,7 @@ from unistd.core.errors import UsageError
 from unistd.registry.document import Document
 from unistd.registry.errors import MissingPlugin
 from unistd.registry.explain import explain
+from unistd.registry.implementer import Implementer
 from unistd.registry.issues import Source, SpecError
 from unistd.registry.pretrain_spec import PretrainSpec
 from unistd.registry.registry import Registry, satisfied
@@ -49,8 +50,10 @@ def load_spec(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> 
         SpecError: Anything is wrong in the file, all of it at once.
         UsageError: The file cannot be read, an override cannot be placed, or it is a spec for ``unistd pretrain``.
         MissingPlugin: ``plugins.require`` is not met.
+        HookError: The hook ``unistd_check_spec`` of a plug-in raised.
     """
-    return _validate(_of_kind(Document.open(path, overrides), RunSpec), registry, RunSpec)
+    document = _of_kind(Document.open(path, overrides), RunSpec)
+    return _seen_by_plugins(document, _validate(document, registry, RunSpec), registry)
 
 
 def load_pretrain_spec(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> PretrainSpec:
@@ -61,7 +64,7 @@ def load_pretrain_spec(path: Path, registry: Registry, overrides: Iterable[str] 
 def load_any(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> RunSpec | PretrainSpec:
     """Read, override and validate a spec of either kind; arguments and errors as of ``load_spec``."""
     document = Document.open(path, overrides)
-    return _validate(document, registry, _kind(document.data))
+    return _seen_by_plugins(document, _validate(document, registry, _kind(document.data)), registry)
 
 
 def load_resolved(data: dict[str, Any], registry: Registry, path: Path) -> RunSpec:
@@ -106,6 +109,19 @@ def _validate(document: Document, registry: Registry, spec: type[OwnSpec]) -> Ow
     except ValidationError as error:
         issues = explain(document, error.errors(include_url=False), registry, spec)
         raise SpecError(document.source, issues) from error
+
+
+def _seen_by_plugins(document: Document, spec: OwnSpec, registry: Registry) -> OwnSpec:
+    """Ask the plug-ins what they see in the spec of a joint run; one that was run before is not asked about again."""
+    issues = []
+    for info in registry.plugins if isinstance(spec, RunSpec) else ():
+        own = Implementer.of_plugin(info)
+        for found in own.check(spec) if own else ():
+            help_ = f"{found.help}; " if found.help else ""
+            issues.append(document.issue(found.keys, found.message, f"{help_}{own} says so"))
+    if issues:
+        raise SpecError(document.source, issues)
+    return spec
 
 
 def _check_required(document: Document, registry: Registry) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from unistd.core.training.durable import replace_file
 
+Row = Mapping[str, Any]
+"""What a line says: its ``event``, the ``step`` it is of, and more by the kind of event."""
+
 
 class JsonLines:
     """Appends rows; ``resume_at`` first drops rows of steps that will be done again, so that one clean curve
-    remains.
+    remains. ``copy`` is called with every row as well.
     """
 
-    def __init__(self, path: Path, resume_at: int | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path, resume_at: int | None = None, copy: Callable[[Row], None] | None = None) -> None:
+        self.path, self._copy = path, copy
         if resume_at is not None and path.exists():
             kept = [line for line in path.read_text().splitlines() if _step(line) <= resume_at]
             replace_file(path, "".join(f"{line}\n" for line in kept).encode())
@@ -24,8 +28,11 @@ class JsonLines:
 
     def write(self, event: str, step: int, **values: Any) -> None:
         """Append a row and hand it to the operating system."""
-        self._file.write(json.dumps({"event": event, "step": step, **values}) + "\n")
+        row = {"event": event, "step": step, **values}
+        self._file.write(json.dumps(row) + "\n")
         self._file.flush()
+        if self._copy:
+            self._copy(row)
 
     def sync(self) -> None:
         """Wait until the disk has all rows; a checkpoint that outlived them would leave a gap."""

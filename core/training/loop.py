@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,7 +24,7 @@ from unistd.core.training.average import Average
 from unistd.core.training.checkpoint import Checkpoint
 from unistd.core.training.interrupt import StopRequest
 from unistd.core.training.learning_rate import rate
-from unistd.core.training.log import JsonLines
+from unistd.core.training.log import JsonLines, Row
 from unistd.core.training.memory_limit import fitting, is_out_of_memory, out_of_memory
 from unistd.core.training.optimizer import build_optimizer, compacted_state, load_optimizer_state, optimizer_state
 from unistd.core.training.progress import Progress
@@ -50,11 +50,16 @@ from unistd.core.training.witnesses import (
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a run stands: the last step done, the best one, and the signal that stopped it, if one did."""
+    """Where a run stands: the last step done, the best one, and the signal or error that stopped it, if one did."""
 
     step: int
     best: Mapping[str, Any]
     stopped_by: str = ""
+    error: str = ""
+
+
+Observe = Callable[[int, str, Sequence[Row]], None]
+"""Called after every step with its number, its task, and the rows the log got since the last one."""
 
 
 class JointTraining:
@@ -70,6 +75,7 @@ class JointTraining:
         progress: What the user sees meanwhile.
         versions: What is installed, kept in every checkpoint and compared when one is gone on from.
         name: Of the run, so that a checkpoint of another one is not mistaken for its own.
+        observe: Is told of every step, after its checkpoint; what it raises ends the training.
 
     Raises:
         UsageError: A batch cannot be divided into ``settings.accumulate`` parts.
@@ -86,6 +92,7 @@ class JointTraining:
         progress: Progress,
         versions: Versions = MappingProxyType({}),
         name: str = "",
+        observe: Observe | None = None,
     ) -> None:
         self.forecaster = forecaster
         self.reader = reader
@@ -95,7 +102,7 @@ class JointTraining:
         self.fabric = fabric
         self.progress = progress
         self.phase = RankPhase.of(forecaster, settings.steps, reader.schedule.epoch)
-        self.versions, self.name = versions, name
+        self.versions, self.name, self.observe = versions, name, observe
         self.clipped: list[nn.Parameter] = []
         self.ranks: list[nn.Parameter] = []
         self.best: dict[str, Any] = {}
@@ -120,7 +127,8 @@ class JointTraining:
         else:
             first, restored = checkpoint.step, account(checkpoint, self.versions)
             wrapped, optimizer = self._restore(checkpoint, tally)
-        log = JsonLines(self.run.log, resume_at=-1 if checkpoint is None else first)
+        rows: list[Row] = []
+        log = JsonLines(self.run.log, -1 if checkpoint is None else first, rows.append if self.observe else None)
         batches = Prefetcher(self.reader.read, range(first, self.settings.steps), self.settings.workers)
         step = first
         self.forecaster.train()
@@ -143,6 +151,9 @@ class JointTraining:
                     self._validate(log, step, optimizer.optimizer)
                 if due or stopping:
                     self._checkpoint(log, step, optimizer.optimizer, tally)
+                if self.observe:
+                    self.observe(step, batch.task, tuple(rows))
+                    rows.clear()
                 if stopping:
                     break
         self._alarms(log, step, unscored(self.best, self.settings.checkpoint.every))

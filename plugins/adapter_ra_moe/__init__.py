@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from unistd.core.errors import UsageError
 from unistd.plugins.adapter_ra_moe.config import FullConfig, LoraConfig, MoeLoraConfig, NoneConfig, RaMoeConfig
 from unistd.registry.component import Component, Config
-from unistd.registry.hooks import hookimpl
+from unistd.registry.hooks import SpecIssue, hookimpl
+
+if TYPE_CHECKING:
+    from unistd.registry.run_spec import RunSpec
 
 PLUGIN_API = 1
 
@@ -19,6 +26,17 @@ def unistd_components() -> list[Component]:
         _adapter("full", FullConfig, "No adapter: the trunk's own weights learn"),
         _adapter("none", NoneConfig, "No adapter: only heads and temporal modules learn"),
     ]
+
+
+@hookimpl
+def unistd_check_spec(spec: RunSpec) -> Iterator[SpecIssue]:
+    """Say whether the rank phase would outlast the training, as far as that is known without data."""
+    config = spec.model.adapter.config
+    if isinstance(config, RaMoeConfig) and config.rank.phase.epochs is None:
+        try:
+            config.rank.phase.length(spec.training.steps, epoch=1)
+        except UsageError as error:
+            yield SpecIssue(("model", "adapter", "rank", "phase"), error.message, error.help)
 
 
 def _adapter(name: str, config: type[Config], summary: str) -> Component:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from unistd.core.task import Channel, FrameSequence, Split, Task, TaskCard, Window
+from unistd.core.task import Channel, FrameSequence, Split, Task, TaskCard
+from unistd.plugins.synthetic.config import DRIVING_WINDOW
 from unistd.plugins.synthetic.draws import draw_sequences, sample, smooth_noise
 
 EYE = 1.5  # m above the road
@@ -39,7 +40,7 @@ class SyntheticDriving(Task):
         version="1",
         channels=(Channel(name="red", unit="1"), Channel(name="green", unit="1"), Channel(name="blue", unit="1")),
         step=(100, "ms"),
-        window=Window(past=4, future=6),
+        window=DRIVING_WINDOW,
         normalization="range",
         mirrors=("x",),
         value_range=(0.0, 1.0),

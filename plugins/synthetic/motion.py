@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from unistd.core.task import Channel, FrameSequence, Split, Task, TaskCard, Window
+from unistd.core.task import Channel, FrameSequence, Split, Task, TaskCard
+from unistd.plugins.synthetic.config import MOTION_WINDOW
 from unistd.plugins.synthetic.draws import draw_sequences
 
 Array = NDArray[np.float64]
@@ -39,7 +40,7 @@ class SyntheticMotion(Task):
         version="1",
         channels=(Channel(name="brightness", unit="1"),),
         step=(100, "ms"),
-        window=Window(past=10, future=10),
+        window=MOTION_WINDOW,
         normalization="range",
         mirrors=("y", "x"),
         value_range=(0.0, 1.0),

@@ -10,11 +10,13 @@ from unistd.registry.component import Component, Config
 from unistd.registry.errors import (
     AmbiguousComponent,
     ComponentImportError,
+    HookError,
     MissingPlugin,
     MissingRequirement,
     PluginError,
     UnknownComponent,
 )
+from unistd.registry.implementer import Implementer
 from unistd.registry.issues import SpecError
 from unistd.registry.registry import Registry
 from unistd.registry.spec import load_spec
@@ -44,6 +46,15 @@ def shared(install):
 def needing(**changes):
     base = {"kind": "task", "name": "rain", "config": Options, "target": "unistd_rain.task:Rain", "summary": "Rain."}
     return Component(**{**base, **changes})
+
+
+WATCH = """\
+from unistd.registry.hooks import hookimpl
+PLUGIN_API = 1
+@hookimpl
+def unistd_run_started(step):
+    raise OSError(f"no connection at step {step}")
+"""
 
 
 def unknown(registry, install, spec):
@@ -83,6 +94,12 @@ def target(registry, install, spec):
 def strict(registry, install, spec):
     install("unistd-old", "PLUGIN_API = 0\n", name="old-one", version="0.1")
     Registry.discover({"UNISTD_PLUGINS": "unistd-old", "UNISTD_PLUGINS_STRICT": "1"})
+
+
+def hook(registry, install, spec):
+    install("unistd-watch", WATCH, name="watch", version="0.3")
+    (info,) = [own for own in Registry.discover().plugins if own.plugin.dist == "unistd-watch"]
+    Implementer.of_plugin(info).call("unistd_run_started", run=None, step=0)
 
 
 def whole_spec(registry, install, spec):
@@ -142,6 +159,9 @@ unistd_rain.py:2: task 'rain' cannot be imported: ModuleNotFoundError: No module
 unistd_old: plug-in 'old-one' (unistd-old 0.1) failed at compatibility: \
 it was written for plug-in API 0; this unistd has API 1
   help: pip install -U unistd-old"""),
+    (hook, HookError, 3, """\
+unistd_watch.py:5: plug-in 'watch' (unistd-watch 0.3) failed in unistd_run_started: OSError: no connection at step 0
+  help: UNISTD_PLUGINS_OFF=unistd-watch:watch does without it"""),
     (whole_spec, SpecError, 2, """\
 run.yaml:3:20: unknown backbone 'vitt'
    3 |   backbone: {kind: vitt, variant: tiny}
