@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One thread a test process: two test processes share two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist loadfile
 
-.PHONY: help install quickstart real test test-slow check bench bench-scale bench-joint docs-metrics lint types imports wheel format clean bench-resume docs-tasks
+.PHONY: help install quickstart real test test-slow check bench bench-scale bench-joint lint types imports wheel format clean bench-resume docs docs-pages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,8 +47,8 @@ bench-joint: install ## one model for all tasks beside its rivals, 3 seeds, and 
 		--single ra-moe --single gsta --jobs 2 --out runs/rivals
 	$(BIN)/unistd compare benchmarks/joint/spec.yaml --variants benchmarks/joint/ablation.yaml --jobs 2 --out runs/ablation
 
-docs-metrics: install ## write docs/metrics.md anew from what the metrics declare
-	$(BIN)/python -P -m unistd.plugins.metrics.page > docs/metrics.md
+docs-pages: install ## write every page of docs/ that is made from the code anew
+	$(BIN)/python -P docs/pages.py
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -66,9 +66,6 @@ wheel: install ## build the wheel and look inside
 format: install ## put the code into ruff's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-
-docs-tasks: install ## write docs/tasks from what the built-in tasks declare
-	UNISTD_PLUGINS= $(BIN)/unistd tasks show --out docs/tasks
 
 clean: ## remove what the targets made, except runs/
 	rm -rf $(VENV) .dev dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from unistd.core.markdown import page, table
+
 UNITS = {"m": "min", "D": "day", "M": "month"}
 """How numpy's letters of time are said; the others say it themselves."""
 NONE = "–"
@@ -15,7 +17,7 @@ def task_page(sheet: Mapping[str, Any]) -> str:
     parts = [f"# {sheet['name']}", sheet["summary"] + ".", _card(sheet["card"])]
     parts += [_section("Raw files, and what becomes of them", sheet["files"]), _protocols(sheet["protocols"])]
     parts += [_options(sheet["options"]), _metrics(sheet["metrics"])]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return page(*parts)
 
 
 def index_page(sheets: Iterable[Mapping[str, Any]]) -> str:
@@ -26,8 +28,8 @@ def index_page(sheets: Iterable[Mapping[str, Any]]) -> str:
         link = f"[{sheet['name']}]({sheet['name']}.md)"
         names = ", ".join(protocol["name"] for protocol in sheet["protocols"])
         rows.append((link, card["discipline"], sheet["summary"], names))
-    how = "Written by `make docs-tasks` from the tasks' declarations; `unistd tasks show NAME` prints the same page."
-    return f"# Tasks\n\n{how}\n\n{_table(('task', 'discipline', 'what', 'protocols'), rows)}\n"
+    how = "Written by `make docs-pages` from the tasks' declarations; `unistd tasks show NAME` prints the same page."
+    return page("# Tasks", how, table(("task", "discipline", "what", "protocols"), rows, aligned=True))
 
 
 def window_of(card: Mapping[str, Any]) -> str:
@@ -55,7 +57,8 @@ def _card(card: Mapping[str, Any]) -> str:
         ("mirrored in training", ", ".join(card["mirrors"])),
     ]
     rows = [(name, value) for name, value in rows if value]
-    return _table(("card", ""), [*rows, *((name, card[name] or NONE) for name in ("source", "size", "licence"))])
+    rows += [(name, card[name] or NONE) for name in ("source", "size", "licence")]
+    return table(("card", ""), rows, aligned=True)
 
 
 def _windows(card: Mapping[str, Any]) -> str:
@@ -105,7 +108,7 @@ def _options(options: Sequence[Mapping[str, Any]]) -> str:
         for option in options
     ]
     every = "Every task also takes `window`, `head`, `metrics`, `weight`, `batch` and `store`."
-    text = f"{_table(('option', 'type', 'default', ''), rows)}\n\n{every}" if rows else every
+    text = f"{table(('option', 'type', 'default', ''), rows, aligned=True)}\n\n{every}" if rows else every
     return _section("Options", text)
 
 
@@ -123,13 +126,3 @@ def _metrics(metrics: Sequence[Mapping[str, Any]]) -> str:
 
 def _section(title: str, text: str) -> str:
     return f"## {title}\n\n{text}" if text else ""
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in [header, *rows]]
-    widths = [max(3, *(len(row[column]) for row in cells)) for column in range(len(header) - 1)]
-    lines = [
-        "| " + " | ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]) + " |" for row in cells
-    ]
-    rule = "|" + "|".join(["-" * (width + 2) for width in widths] + ["---"]) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])

@@ -18,7 +18,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def json_schema(registry: Registry, spec: type[Spec] = RunSpec) -> dict[str, Any]:
     """Return a schema that accepts what is read as a ``spec``, with every component's options documented."""
-    schema = spec.model_json_schema(schema_generator=_Generator)
+    schema = spec.model_json_schema(schema_generator=SpecSchema)
     definitions: dict[str, Any] = schema.setdefault("$defs", {})
     for kind in KINDS:
         offers = sorted(registry.spellings(kind), key=lambda offer: offer[1])
@@ -33,10 +33,11 @@ def card_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, **ImportCard.model_json_schema()}
 
 
-class _Generator(GenerateJsonSchema):
+class SpecSchema(GenerateJsonSchema):
     """Shows a default component by its name."""
 
     def encode_default(self, dft: Any) -> Any:
+        """Return a default as a spec would hold it."""
         return _names(super().encode_default(dft))
 
 
@@ -71,7 +72,7 @@ def _definitions(component: Component, names: list[str]) -> dict[str, Any]:
 def _options(config: type[Config], anchor: str) -> dict[str, Any]:
     """Return the schema of a config; one that has none is left open, so that it takes nothing from the others."""
     try:
-        return config.model_json_schema(ref_template=f"#/$defs/{anchor}.{{model}}", schema_generator=_Generator)
+        return config.model_json_schema(ref_template=f"#/$defs/{anchor}.{{model}}", schema_generator=SpecSchema)
     except PydanticInvalidForJsonSchema:
         return {"type": "object"}
 

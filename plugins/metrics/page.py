@@ -1,15 +1,13 @@
-"""``docs/metrics.md``, made of what the metrics declare; run as a program it writes the page to standard output."""
+"""``docs/metrics.md``, made of what the metrics declare."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from unistd.core.markdown import inline_yaml, page, prose, table
 from unistd.core.metric import Metric, MetricIdentity
 from unistd.plugins.metrics import unistd_components
 from unistd.plugins.metrics.benchmarks import EQUALS, SEVIR, Equal
@@ -23,7 +21,7 @@ REQUIRED: Mapping[str, Any] = {"thresholds": SEVIR}
 HEAD = """\
 # Metrics
 
-Made from the code by `make docs-metrics`; a test compares.
+Made from the code by `make docs-pages`; a test compares.
 
 A task's `metrics:` names them: `[mae, {kind: csi, thresholds: [16, 74]}]`, one as often as its options differ.
 `metrics.json` holds a score under the **name** of its number, in which every choice among named values that makes it
@@ -55,29 +53,16 @@ Not offered: FVD (its network has to be downloaded), and PredBench's `log_bias`,
 """
 
 
-@dataclass(frozen=True)
-class _Table:
-    header: tuple[str, ...]
-    rows: Iterable[tuple[str, ...]]
-
-    def __str__(self) -> str:
-        lines = [self.header, ("---",) * len(self.header), *self.rows]
-        return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-
-
 def metrics_page() -> str:
     """Return the page in Markdown."""
     components = unistd_components()
     registry = Registry.of(*components)
-    what = _Table(("metric", "better", "unit", "what it is"), [_meaning(each, registry) for each in components])
-    options = _Table(
-        ("metric", "option", "values, the default first", "what it does"),
-        _options(components),
-    )
-    equals = _Table(
+    what = table(("metric", "better", "unit", "what it is"), [_meaning(each, registry) for each in components])
+    options = table(("metric", "option", "values, the default first", "what it does"), _options(components))
+    equals = table(
         ("benchmark", "number", "in a spec", "name", "differs in"), [_equal(each, registry) for each in EQUALS]
     )
-    return "\n".join([HEAD, NUMBERS, str(what), "## Options\n", str(options), BENCHMARKS, str(equals) + LEFT_OUT])
+    return page(HEAD, NUMBERS, what, "## Options", options, BENCHMARKS, equals, LEFT_OUT)
 
 
 def identity_of(kind: str, options: Mapping[str, Any], registry: Registry) -> MetricIdentity:
@@ -103,7 +88,7 @@ def _options(components: Iterable[Component]) -> Iterable[tuple[str, ...]]:
     owners: dict[tuple[str, ...], list[str]] = {}
     for component in components:
         for name, field in component.config.model_fields.items():
-            said = (field.description or "").replace("\n", " ").replace("``", "`")
+            said = prose(field.description or "")
             owners.setdefault((f"`{name}`", _values(field), said), []).append(f"`{component.name}`")
     return [(" ".join(names), *row) for row, names in owners.items()]
 
@@ -114,26 +99,14 @@ def _values(field: FieldInfo) -> str:
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     choices = (False, True) if field.annotation is bool else choices
     ordered = [field.default, *(each for each in choices if each != field.default)]
-    return " ".join(f"`{_yaml(each)}`" for each in ordered)
+    return " ".join(f"`{inline_yaml(each)}`" for each in ordered)
 
 
 def _equal(equal: Equal, registry: Registry) -> tuple[str, ...]:
-    options = "".join(f", {name}: {_yaml(value)}" for name, value in equal.options.items())
+    options = "".join(f", {name}: {inline_yaml(value)}" for name, value in equal.options.items())
     written = f"{{kind: {equal.kind}{options}}}" if options else equal.kind
     if equal.kind == "lpips":
         written, name = written.replace("}", ", weights: FILE}"), "lpips-clip"
     else:
         name = identity_of(equal.kind, equal.options, registry).name
     return equal.benchmark, equal.number, f"`{written}`", f"`{name}`", equal.difference
-
-
-def _yaml(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_yaml, value))}]"
-    if isinstance(value, bool):
-        return json.dumps(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(metrics_page())
