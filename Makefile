@@ -47,6 +47,9 @@ bench-joint: install ## one model for all tasks beside its rivals, 3 seeds, and 
 		--single ra-moe --single gsta --jobs 2 --out runs/rivals
 	$(BIN)/unistd compare benchmarks/joint/spec.yaml --variants benchmarks/joint/ablation.yaml --jobs 2 --out runs/ablation
 
+docs: install ## the documentation as a site, into site/
+	$(BIN)/python -P -m mkdocs build --strict --quiet
+
 docs-pages: install ## write every page of docs/ that is made from the code anew
 	$(BIN)/python -P docs/pages.py
 
