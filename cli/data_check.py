@@ -17,13 +17,16 @@ from unistd.core.data.store import Store
 @as_json
 @click.pass_context
 def check(ctx: click.Context, store: Path, *, as_json: bool) -> None:
-    """Look for damage, changed raw files and frames that splits of STORE share; exit 1 if there is any."""
+    """Look for damage, changed raw files, values the card of STORE rules out, and frames that its splits share.
+
+    Copies that were encoded again, rounded or made a shade brighter count as shared. Exit 1 if there is any problem.
+    """
     found = list(audit(Store.open(store)))
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in found], indent=2))
     else:
         for finding in found:
-            click.echo(f"{finding.level}: {finding.what}")
+            click.echo(f"{finding.level}: {finding.what}" + (f"\n  help: {finding.help}" if finding.help else ""))
         problems = sum(finding.level == "problem" for finding in found)
         click.echo(f"{problems} problems" if problems != 1 else "1 problem")
     if any(finding.level == "problem" for finding in found):

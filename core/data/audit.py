@@ -1,52 +1,80 @@
-"""What is wrong with a store: damage, changed raw files, frames that two splits share."""
+"""What is wrong with a store: damage, changed raw files, values its card rules out, frames that two splits share."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unistd.core.data.finding import AGAIN, Finding, named, named_pairs
+from unistd.core.data.near import block_means, block_side, near_copies, signatures, steps_in_time
 from unistd.core.data.store import Store
+from unistd.core.data.values import Values
 from unistd.core.data.windows import Windows
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, Split
 
-_NAMED = 5  # frames that a finding names
+_AT_ONCE = 2**27  # bytes of physical values
+_APART = "divide the frames so that what is copied lies in one split"
 
 
-class Finding(NamedTuple):
-    """One thing found: ``problem`` or ``note``, and what it is."""
+@dataclass(frozen=True)
+class _Content:
+    """What one pass over all frames gives.
 
-    level: str
-    what: str
+    Attributes:
+        digest: Of the store, as when it was written.
+        hashes: Of each frame.
+        flat: (time,) whether a frame has one value all over, or none.
+        means: (time, S) block means of each frame.
+        values: What the values are.
+    """
+
+    digest: str
+    hashes: list[bytes]
+    flat: NDArray[np.bool_]
+    means: NDArray[np.float32]
+    values: Values
 
 
 def audit(store: Store) -> Iterator[Finding]:
     """Give everything that is wrong with ``store`` or worth knowing of it; every frame is read once."""
-    hashes, flat, whole = _read(store)
-    if whole != store.digest:
-        yield Finding("problem", f"the content is not what was written: its digest is '{whole}', not '{store.digest}'")
+    content = _read(store)
+    if content.digest != store.digest:
+        what = f"the content is not what was written: its digest is '{content.digest}', not '{store.digest}'"
+        yield Finding("problem", what, AGAIN)
     yield from _raw_files(store)
     yield from _gaps(store)
-    yield from _shared(store, hashes, flat)
+    yield from content.values.findings()
+    yield from _stuck(store, content)
+    yield from _shared(store, content)
 
 
-def _read(store: Store) -> tuple[list[bytes], set[bytes], str]:
-    """Return a hash of each frame, those of frames of one value, and that of the store as when it was written."""
-    whole, hashes, flat = store.hash_of_facts(), [], set()
+def _read(store: Store) -> _Content:
+    whole, values = store.hash_of_facts(), Values(store)
+    hashes: list[bytes] = []
+    flat, means = [], []
+    side = block_side(len(store), len(store.card.channels))
+    step = max(1, _AT_ONCE // (4 * len(store.card.channels) * store.grid[0] * store.grid[1]))
     for raw in store.shards():
         whole.update(hashlib.sha256(np.ascontiguousarray(raw).data).digest())
-        for frame in raw:
-            hashes.append(hashlib.sha256(np.ascontiguousarray(frame).data).digest())
-            known = frame[frame == frame]  # without NaN
-            if not known.size or (known == known[0]).all():
-                flat.add(hashes[-1])
-    return hashes, flat, str(whole.hexdigest())
+        for part in (raw[at : at + step] for at in range(0, len(raw), step)):
+            frames = store.decode(part)
+            values.add(len(hashes), frames)
+            means.append(block_means(frames, side))
+            hashes += [hashlib.sha256(np.ascontiguousarray(frame).data).digest() for frame in part]
+            flat += [_is_flat(frame) for frame in frames]
+    return _Content(str(whole.hexdigest()), hashes, np.array(flat), np.concatenate(means), values)
+
+
+def _is_flat(frame: NDArray[np.float32]) -> bool:
+    known = frame[~np.isnan(frame)]
+    return not known.size or bool((known == known[0]).all())
 
 
 def _raw_files(store: Store) -> Iterator[Finding]:
@@ -57,31 +85,51 @@ def _raw_files(store: Store) -> Iterator[Finding]:
         if file not in gone:
             with Path(file).open("rb") as handle:
                 if hashlib.file_digest(handle, "sha256").hexdigest() != known:
-                    yield Finding("problem", f"raw file '{file}' is no longer the one that was converted")
+                    what = f"raw file '{file}' is no longer the one that was converted"
+                    help_ = "bring the old file back, or remove the store's folder and prepare it again"
+                    yield Finding("problem", what, help_)
 
 
 def _gaps(store: Store) -> Iterator[Finding]:
-    pieces = len(np.unique(store.sequence))
-    if pieces > 1:
-        yield Finding("note", f"{pieces} unbroken runs of frames; no window crosses from one to another")
-    missing = 1 - store.valid.sum() / max(1, len(store) * len(store.card.channels) * store.grid[0] * store.grid[1])
-    if missing:
-        yield Finding("note", f"{missing:.2%} of all values are missing, {(store.valid == 0).sum()} frames altogether")
+    last = np.flatnonzero(np.diff(store.sequence))
+    if len(last):
+        what = f"{len(last) + 1} unbroken runs of frames; no window crosses from one to another"
+        yield Finding("note", f"{what}: {named_pairs(store, [(int(i), int(i) + 1) for i in last], '|')}")
 
 
-def _shared(store: Store, hashes: list[bytes], flat: set[bytes]) -> Iterator[Finding]:
+def _stuck(store: Store, content: _Content) -> Iterator[Finding]:
+    again = [
+        i
+        for i in range(1, len(store))
+        if content.hashes[i] == content.hashes[i - 1]
+        and store.sequence[i] == store.sequence[i - 1]
+        and not content.flat[i]
+    ]
+    if again:
+        what = f"{len(again)} frames are bit for bit the one before them: {named(store, again)}"
+        yield Finding("note", what, "if a recorder stood still there, leave these frames out of the raw files")
+
+
+def _shared(store: Store, content: _Content) -> Iterator[Finding]:
     """Find frames that lie in windows of two splits; one that is the same value all over tells nothing."""
-    used = {}
+    used, hashes = {}, content.hashes
     for split in SPLITS:
         used[split] = _in_windows(store, split)
         if not used[split].any():
             yield Finding("note", f"split '{split}' has no window of the card's length")
+    rows = signatures(content.means, len(store.card.channels))
+    steps, reach = steps_in_time(rows, store.sequence), store.card.window.past + store.card.window.future
     for one, other in combinations(SPLITS, 2):
-        first = {hashes[i]: i for i in np.flatnonzero(used[one]) if hashes[i] not in flat}
-        both = [(first[hashes[i]], i) for i in np.flatnonzero(used[other]) if hashes[i] in first]
-        if both:
-            named = ", ".join(f"{a} ({store.times[a]}) = {b} ({store.times[b]})" for a, b in both[:_NAMED])
-            yield Finding("problem", f"splits '{one}' and '{other}' share {len(both)} frames bit for bit: {named}")
+        mine, its = (np.flatnonzero(used[split] & ~content.flat) for split in (one, other))
+        first = {hashes[i]: int(i) for i in mine}
+        same = [(first[hashes[i]], int(i)) for i in its if hashes[i] in first]
+        if same:
+            what = f"splits '{one}' and '{other}' share {len(same)} frames bit for bit"
+            yield Finding("problem", f"{what}: {named_pairs(store, same, '=')}", _APART)
+        near = [(a, b) for a, b in near_copies(rows, steps, mine, its, reach) if hashes[b] not in first]
+        if near:
+            what = f"splits '{one}' and '{other}' share {len(near)} frames that are nearly the same"
+            yield Finding("problem", f"{what}: {named_pairs(store, near, '≈')}", _APART)
 
 
 def _in_windows(store: Store, split: Split) -> NDArray[np.bool_]:

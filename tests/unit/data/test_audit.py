@@ -19,7 +19,10 @@ def test_a_store_as_it_was_written_has_no_problem(tiny, tmp_path):
     store = prepare(tiny(tiny.three()), tmp_path / "s.zarr")
     found = list(audit(store))
     assert [finding.level for finding in found] == ["note"]
-    assert found[0].what.startswith("3 unbroken runs of frames")
+    assert found[0].what == (
+        "3 unbroken runs of frames; no window crosses from one to another: 19 (2020-01-01T09:30:00.000) |"
+        " 20 (2020-01-01T00:00:00.000), 39 (2020-01-01T09:30:00.000) | 40 (2020-01-01T00:00:00.000)"
+    )
 
 
 def test_a_changed_value_is_found_by_the_digest(tiny, tmp_path):
@@ -52,7 +55,17 @@ def test_frames_without_a_value_are_no_leak_and_a_split_without_windows_is_told(
         sequence.frames[1] = np.nan
     found = list(audit(prepare(tiny(lazy, missing="mask"), tmp_path / "s.zarr")))
     assert [finding.what for finding in found if finding.level == "problem"] == []
-    assert ("note", "split 'test' has no window of the card's length") in found
+    assert ("note", "split 'test' has no window of the card's length", "") in found
+    places = "1 (2020-01-01T00:30:00.000), 21 (2020-01-01T00:30:00.000), 41 (2020-01-01T00:30:00.000)"
+    assert ("note", f"3 frames have no value at all: {places}", "") in found
+
+
+def test_a_frame_that_a_recorder_repeats_is_told_and_one_of_one_value_is_not(tiny, tmp_path):
+    train, val, test = tiny.three()
+    train.frames[8] = train.frames[7]
+    val.frames[2:5] = 0
+    notes = [f.what for f in audit(prepare(tiny([train, val, test]), tmp_path / "s.zarr")) if "bit for bit" in f.what]
+    assert notes == ["1 frames are bit for bit the one before them: 8 (2020-01-01T04:00:00.000)"]
 
 
 def test_a_raw_file_that_changed_or_went_is_told(tiny, tmp_path):
@@ -66,8 +79,12 @@ def test_a_raw_file_that_changed_or_went_is_told(tiny, tmp_path):
     second.unlink()
     found = [finding for finding in audit(store) if "raw file" in finding.what]
     assert found == [
-        ("note", f"raw files that are no longer there: 1, such as '{second}'"),
-        ("problem", f"raw file '{first}' is no longer the one that was converted"),
+        ("note", f"raw files that are no longer there: 1, such as '{second}'", ""),
+        (
+            "problem",
+            f"raw file '{first}' is no longer the one that was converted",
+            "bring the old file back, or remove the store's folder and prepare it again",
+        ),
     ]
 
 
