@@ -191,7 +191,10 @@ class Store:
 
     def _load(self, start: int, stop: int, region: Region = WHOLE) -> NDArray[Any]:
         try:
-            return np.asarray(self._frames[start:stop, :, *region])
+            if region == WHOLE:
+                return np.asarray(self._frames[start:stop])
+            # One frame at a time: each is whole until the region is cut out of it.
+            return np.concatenate([self._frames[at : at + 1, :, *region] for at in range(start, stop)])
         except Exception as error:  # damaged chunks lead to anything
             message = f"frames {start} to {stop} cannot be read: {error}"
             raise DataError(message, where=str(self.path), help=_AGAIN) from error

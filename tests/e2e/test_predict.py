@@ -79,3 +79,34 @@ def test_a_tile_larger_than_the_grid_changes_nothing(written, finished, tmp_path
 def test_impossible_tiles_are_refused_before_anything_is_opened(options, said, tmp_path, capsys):
     assert main(["predict", str(tmp_path), "--task", "city", "--out", str(tmp_path / "x.zarr"), *options]) == 2
     assert said in capsys.readouterr().err
+
+
+LARGE = """\
+version: 1
+name: large
+seed: 1
+model:
+  backbone: {{kind: timm-vit, variant: vit_tiny_patch16_224, depth: 2, width: 48, heads: 2, pretrained: false}}
+  adapter: {{kind: ra-moe, experts: {{q: 2, k: 2, v: 2, proj: 2}}, rank: {{first: 1.5, max: 3, phase: 0.5}}}}
+tasks:
+  shapes:
+    {{kind: synthetic-motion, height: 128, width: 224, shapes: 8, train: 40, val: 2, test: 2, frames: 10,
+      window: {{past: 4, future: 4}}, head: {{kind: conv, width: 8}}}}
+training: {{steps: 60, batch: 2, optimizer: {{kind: adamw, lr: 0.004}}, checkpoint: {{every: 30}}}}
+output: {output}
+"""
+
+
+@pytest.mark.slow
+def test_tiles_of_a_model_that_looks_everywhere_are_as_good_as_the_whole(tmp_path):
+    """Attention, norms and the temporal module see a tile and not the grid, so forecasts differ; scores hardly do."""
+    (tmp_path / "spec.yaml").write_text(LARGE.format(output=tmp_path / "run"))
+    assert main(["train", str(tmp_path / "spec.yaml")]) == 0
+    mse = {}
+    for name, options in {"whole": [], "tiles": ["--tile", "128", "--overlap", "32"]}.items():
+        out = tmp_path / f"{name}.zarr"
+        assert main(["predict", str(tmp_path / "run"), "--task", "shapes", "--out", str(out), *options]) == 0
+        data = xarray.open_zarr(out, consolidated=False)
+        mse[name] = float(((data["forecast"] - data["truth"]).astype(np.float64) ** 2).mean())
+    assert mse["tiles"] == pytest.approx(mse["whole"], rel=0.03)
+    assert mse["tiles"] != mse["whole"]
