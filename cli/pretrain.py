@@ -14,6 +14,7 @@ from unistd.cli.conversion import showing_conversion
 from unistd.cli.fitting import command_line, say_stopped
 from unistd.cli.options import SpecPath, overrides
 from unistd.core.data.schedule import JointSchedule
+from unistd.core.errors import UsageError
 from unistd.core.figures.reconstruction import draw_reconstructions
 from unistd.core.model import count_parameters
 from unistd.core.pretraining.loop import Pretraining
@@ -24,7 +25,7 @@ from unistd.core.pretraining.validation import score
 from unistd.core.training.loop import Outcome
 from unistd.core.training.progress import Progress
 from unistd.core.training.run_folder import RunFolder
-from unistd.registry.fitting import one_device
+from unistd.registry.devices import open_fabric, placement
 from unistd.registry.pretraining_run import PretrainingRun
 from unistd.registry.registry import Registry
 from unistd.registry.spec import load_pretrain_spec
@@ -37,6 +38,10 @@ from unistd.registry.spec import load_pretrain_spec
 def pretrain(spec: Path, overrides: tuple[str, ...], *, resume: bool) -> None:
     """Train the trunk of SPEC on still frames and write its weights for ``pretrained:`` of other specs."""
     console = Console(stderr=True)
+    if placement().world > 1:
+        raise UsageError(
+            f"'unistd pretrain' takes one process, not {placement().world}", help="start it without torchrun"
+        )
     registry = Registry.discover()
     wanted = load_pretrain_spec(spec, registry, overrides)
     if not resume:
@@ -63,7 +68,7 @@ def _fit(run: PretrainingRun, schedule: JointSchedule, console: Console, *, resu
             console.print(f"resuming after step {first}", highlight=False)
         progress = Progress(console, settings.steps, first, run.objective.reference)
         reader = StillReader(run.sources, schedule, settings.cache)
-        fabric = one_device(settings.precision)
+        fabric = open_fabric(settings.precision)
         training = Pretraining(run.objective, reader, settings, run.folder, fabric, progress, run.versions)
         return training.fit(checkpoint)
 

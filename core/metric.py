@@ -62,6 +62,7 @@ class Metric(TorchMetric, ABC):
 
     identity: MetricIdentity
     divisible: ClassVar[bool] = True
+    full_state_update = False  # a batch's state does not depend on those before it, so states can be put together
 
     @abstractmethod
     def update(self, prediction: Tensor, target: Tensor) -> None:

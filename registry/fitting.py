@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from contextlib import nullcontext
+from typing import Any
 
-from lightning_fabric import Fabric
 from rich.console import Console
 
 from unistd.core.data.batches import BatchReader
 from unistd.core.data.windows import Windows
 from unistd.core.figures.experts import experts_png
 from unistd.core.figures.results import results_png
+from unistd.core.processes import first_before_others, is_first, this_process
 from unistd.core.training.log import read_rows
 from unistd.core.training.loop import JointTraining, Outcome
 from unistd.core.training.progress import Progress
 from unistd.registry.compose import compose_schedule, open_windows
+from unistd.registry.devices import open_fabric
 from unistd.registry.drawing import draw_window
 from unistd.registry.evaluation import evaluate_run
 from unistd.registry.joint_run import JointRun
 from unistd.registry.observers import Observers
 
-PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
-
-
-def one_device(precision: Literal["fp32", "bf16"]) -> Fabric:
-    """Return the device there is, with the arithmetic a spec asks for."""
-    return Fabric(accelerator="auto", devices=1, precision=PRECISION[precision])
-
 
 def open_training(run: JointRun) -> tuple[BatchReader, dict[str, Windows]]:
-    """Return what ``run`` reads its batches with, and its validation windows.
+    """Return what ``run`` reads its batches with, and its validation windows; of several processes, each its part.
 
     Raises:
         DataError: A task has no training or no validation window.
+        UsageError: A batch cannot be divided over the processes.
     """
+    open_fabric()  # joins the other processes, if there are any
     training, validation = (open_windows(run.tasks, run.stores, split) for split in ("train", "val"))
     schedule = compose_schedule(run.spec, run.tasks, training)
-    return BatchReader(training, schedule, cache=run.spec.training.cache), validation
+    rank, processes = this_process()
+    return BatchReader(training, schedule, rank, processes, run.spec.training.cache), validation
 
 
 def fit_run(
@@ -51,7 +49,7 @@ def fit_run(
 ) -> Outcome:
     """Train ``run`` in its folder, from the start or, with ``resume``, from its last checkpoint.
 
-    What the folder's record says made it is ``command``.
+    What the folder's record says made it is ``command``. Of several processes all call this, and the first one writes.
 
     Raises:
         UsageError: The folder holds another run, or is being trained in.
@@ -60,17 +58,19 @@ def fit_run(
         UnistdError: A loss is not finite, or a checkpoint cannot be written or read.
     """
     settings = run.spec.training
-    observers = Observers.of(run)  # one that cannot be built leaves no folder behind
+    # One that cannot be built leaves no folder behind; what the other processes could see is the same.
+    observers = Observers.of(run) if is_first() else Observers(run, [])
     if observers:
         console.print(f"watched by {observers}", highlight=False, soft_wrap=True)
-    if not resume:
+    if not resume and is_first():
         run.start(command, observers.record())
-    with run.folder.lock():
-        checkpoint = run.resume() if resume else None
+    with run.folder.lock() if is_first() else nullcontext():
+        with first_before_others():
+            checkpoint = run.resume() if resume else None
         first = checkpoint.step if checkpoint else 0
         if resume:
             console.print(f"resuming after step {first}", highlight=False)
-        fabric = one_device(settings.precision)
+        fabric = open_fabric(settings.precision)
         progress = Progress(console, settings.steps, first)
         training = JointTraining(
             run.forecaster,
@@ -88,12 +88,18 @@ def fit_run(
 
 
 def score_run(run: JointRun, console: Console) -> dict[str, Any]:
-    """Score the best checkpoint on the test split; writes and returns ``metrics.json``, and draws pictures."""
-    step = run.load("best").step
+    """Score the best checkpoint on the test split; writes and returns ``metrics.json``, and draws pictures.
+
+    Several processes share the windows out; the first one writes and draws.
+    """
+    with first_before_others():
+        step = run.load("best").step
     ema = run.spec.training.ema
     weights = f"the averaged weights (ema {ema:g}) of " if ema else ""
     console.print(f"scoring {weights}the best checkpoint, of step {step}, on the test split", highlight=False)
     results = evaluate_run(run, step, "test", console)
+    if not is_first():
+        return results
     run.folder.write_json("metrics.json", results)
     for name, windows in open_windows(run.tasks, run.stores, "test").items():
         draw_window(run, name, windows, run.folder.figures)

@@ -15,6 +15,7 @@ from unistd.core.data.store import Store
 from unistd.core.errors import CheckpointError, UsageError
 from unistd.core.forecaster import Forecaster
 from unistd.core.machine import device_name
+from unistd.core.processes import this_process
 from unistd.core.training.checkpoint import Checkpoint
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.state import restore_model, trunk_is_frozen, use_average
@@ -154,7 +155,7 @@ class JointRun:
     @property
     def versions(self) -> dict[str, dict[str, str]]:
         """Return what this run would be trained with now."""
-        machine = {"device": device_name()}
+        machine = {"device": device_name(), "processes": str(this_process()[1])}
         return {"plugins": self.registry.versions(self.spec), "packages": package_versions(), "machine": machine}
 
     @property

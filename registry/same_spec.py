@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from unistd.registry.registry import Registry
 
 
-WITHOUT_EFFECT = ("training.workers", "training.cache", "observers")
+WITHOUT_EFFECT = ("training.workers", "training.cache", "training.compare", "observers")
 """Options that change how fast a run is and no bit of what it gives."""
 
 

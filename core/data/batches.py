@@ -26,13 +26,15 @@ class Batch(NamedTuple):
         task: Whose windows they are.
         past: (B, T, C, H, W) float32.
         future: (B, T', C, H, W) float32.
-        starts: (B,) index in the store of each window's first frame.
+        starts: Index in the store of the first frame of each window of the whole batch, of all processes.
+        valid: Number of values in ``future`` that are not missing.
     """
 
     task: str
     past: Tensor
     future: Tensor
     starts: Tensor
+    valid: int
 
 
 class BatchReader:
@@ -84,7 +86,8 @@ class BatchReader:
         check_range(task, windows, indices, past, future)
         for axis, chosen in mirrors(self.schedule, step, windows.store.card.mirrors, self.process, self.processes):
             past, future = (mirrored(frames, chosen, axis) for frames in (past, future))
-        return Batch(task, past, future, torch.from_numpy(windows.starts[indices]))
+        starts = torch.from_numpy(windows.starts[self.schedule.indices(step)])
+        return Batch(task, past, future, starts, int(future.isfinite().sum()))
 
 
 def check_range(task: str, windows: Windows, indices: NDArray[np.int64], *frames: Tensor) -> None:

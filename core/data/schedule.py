@@ -96,10 +96,13 @@ class JointSchedule:
         """
         share, rest = divmod(self.batches[task], processes)
         if rest:  # averaged gradients would weigh the samples of a smaller share more
-            message = (
-                f"batch '{self.batches[task]}' of task '{task}' cannot be divided evenly over {processes} processes"
+            batch = self.batches[task]
+            below = [f"{share * processes}"] if share else []
+            raise UsageError(
+                f"batch '{batch}' of task '{task}' cannot be divided evenly over {processes} processes",
+                help=f"a batch of {' or '.join([*below, str((share + 1) * processes)])}, or"
+                f" {' or '.join(str(n) for n in range(1, batch + 1) if batch % n == 0)} processes",
             )
-            raise UsageError(message, help="choose a batch that is a multiple of the number of processes")
         return share
 
     @property

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from math import ceil
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, distributed
-from torchmetrics import SumMetric
+from torch import Tensor
 
 from unistd.core.errors import DataError, ModelError
 from unistd.core.metric import Metric, Score
+from unistd.core.processes import in_order, shared_out, this_process
 
 if TYPE_CHECKING:
     from unistd.core.data.windows import Windows
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 Forecast = Callable[[Tensor, Tensor], Tensor]
 """Forecasts (B, T', C', H, W) from ``past`` (B, T, C, H, W) and ``starts`` (B,), the index in the store of each
 window's first frame; physical units, missing pixels of ``past`` are NaN. Models and baselines alike."""
+
+AT_ONCE = 64
+"""Batches each of several processes scores before they tell one another: states of so many are kept (choice)."""
 
 View = Callable[[Tensor], Tensor]
 """What a metric looks at, made from frames (B, T', C', H, W) in physical units: one channel, or all of them scaled."""
@@ -37,7 +41,8 @@ def evaluate(
 ) -> dict[str, Score]:
     """Score ``forecast`` on every window of ``windows`` exactly once, in order, in constant memory.
 
-    In a distributed run every process calls this; each takes its share of the windows and all return the same scores.
+    In a run of several processes all call this. They share the batches out, and put the metrics' states of each batch
+    together in the order of the windows: all return the very bits that a single process would.
 
     Args:
         windows: The split to score.
@@ -54,8 +59,9 @@ def evaluate(
     task = windows.store.card.name
     for metric in metrics.values():
         metric.to(device).reset()
-    seen = SumMetric(sync_on_compute=True).set_dtype(torch.float64).to(device)
-    for past, future, starts in _batches(windows, batch):
+
+    def score(number: int) -> int:
+        past, future, starts = _batch(windows, batch, number)
         prediction = forecast(past.to(device), starts)
         if prediction.shape != future.shape:
             raise ModelError(
@@ -66,10 +72,61 @@ def evaluate(
         for name, metric in metrics.items():
             view = views.get(name, _whole)
             metric.update(view(prediction), view(target))
-        seen.update(len(starts))
-    if int(seen.compute()) != len(windows):
-        raise DataError(f"'{int(seen.compute())}' of {len(windows)} windows of task '{task}' were scored")
+        return len(starts)
+
+    batches = ceil(len(windows.starts) / batch)
+    alone = this_process()[1] == 1
+    seen = sum(map(score, range(batches))) if alone else _in_turns(batches, score, metrics, device)
+    if seen != len(windows):
+        raise DataError(f"'{seen}' of {len(windows)} windows of task '{task}' were scored")
     return {name: _score(metric) for name, metric in metrics.items()}
+
+
+def _in_turns(
+    batches: int, score: Callable[[int], int], metrics: Mapping[str, Metric], device: torch.device | str
+) -> int:
+    """Score the batches that are this process's, leave in every metric the state of all, and return their windows."""
+    seen, turn = 0, AT_ONCE * this_process()[1]
+    for first in range(0, batches, turn):
+        before, own = _taken(metrics), []
+        for at in shared_out(min(turn, batches - first)):
+            own.append((score(first + at), _taken(metrics)))
+        parts = in_order(own)
+        seen += sum(count for count, _ in parts)
+        for name, metric in metrics.items():
+            _put(metric, before[name], device)
+            for at, (_, states) in enumerate(parts, start=first + 1):
+                so_far = metric.metric_state
+                _put(metric, states[name], device)
+                metric._update_count = at  # the weight of what is merged in, should its state be a mean
+                metric.merge_state(so_far)
+    for metric in metrics.values():
+        metric.distributed_available_fn = _nobody_else  # every process has all of it
+    return seen
+
+
+def _nobody_else() -> bool:
+    return False
+
+
+def _put(metric: Metric, state: Mapping[str, Any], device: torch.device | str) -> None:
+    for key, value in state.items():
+        setattr(metric, key, _moved(value, device))
+
+
+def _taken(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Any]]:
+    """Return the states of ``metrics`` by name, and reset them."""
+    states = {
+        name: {key: _moved(value, "cpu") for key, value in metric.metric_state.items()}
+        for name, metric in metrics.items()
+    }
+    for metric in metrics.values():
+        metric.reset()
+    return states
+
+
+def _moved(value: Any, device: torch.device | str) -> Any:
+    return [each.to(device) for each in value] if isinstance(value, list) else value.to(device)
 
 
 def _whole(frames: Tensor) -> Tensor:
@@ -83,11 +140,7 @@ def _score(metric: Metric) -> Score:
     )  # torchmetrics makes a scalar of any tensor with one element
 
 
-def _batches(windows: Windows, batch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Give this process's share as ``past`` (B, T, C, H, W), ``future`` (B, T', C, H, W) and ``starts`` (B,)."""
-    shared = distributed.is_available() and distributed.is_initialized()
-    rank, processes = (distributed.get_rank(), distributed.get_world_size()) if shared else (0, 1)
-    own = np.array_split(np.arange(len(windows.starts)), processes)[rank]
-    for first in range(0, len(own), batch):
-        some = own[first : first + batch]
-        yield *windows.read(some), torch.from_numpy(windows.starts[some])
+def _batch(windows: Windows, batch: int, number: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a batch as ``past`` (B, T, C, H, W), ``future`` (B, T', C, H, W) and ``starts`` (B,)."""
+    some = np.arange(number * batch, min((number + 1) * batch, len(windows.starts)))
+    return *windows.read(some), torch.from_numpy(windows.starts[some])

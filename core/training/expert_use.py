@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,14 @@ class Use(TypedDict):
     entropy: float
 
 
+class Part(NamedTuple):
+    """What one router said about some tokens: the sums of its weights and of their entropy, and how many tokens."""
+
+    weights: Tensor
+    entropy: Tensor
+    tokens: int
+
+
 class ExpertUse:
     """Sums up what the routers of ``model`` say while it is entered by ``watching``."""
 
@@ -33,9 +41,7 @@ class ExpertUse:
             for path, part in model.named_modules()
             if isinstance(part, Router)
         }
-        self._sums: dict[str, Tensor] = {}
-        self._entropies: dict[str, Tensor] = {}
-        self._tokens: dict[str, int] = dict.fromkeys(self._routers, 0)
+        self._sums: dict[str, Part] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -50,20 +56,27 @@ class ExpertUse:
 
     def _add(self, name: str, weights: Tensor) -> None:
         weights = weights.float().flatten(0, -2)
-        entropy = torch.special.entr(weights).sum()
-        first = name not in self._sums
-        self._sums[name] = weights.sum(0) if first else self._sums[name] + weights.sum(0)
-        self._entropies[name] = entropy if first else self._entropies[name] + entropy
-        self._tokens[name] += len(weights)
+        self.add({name: Part(weights.sum(0).cpu(), torch.special.entr(weights).sum().cpu(), len(weights))})
+
+    def add(self, parts: Mapping[str, Part]) -> None:
+        """Take in what was said elsewhere."""
+        for name, part in parts.items():
+            own = self._sums.get(name)
+            self._sums[name] = Part(*(a + b for a, b in zip(own, part, strict=True))) if own else part
+
+    def take(self) -> dict[str, Part]:
+        """Return what was said since the last time, and start anew."""
+        parts, self._sums = self._sums, {}
+        return parts
 
     def result(self) -> dict[str, Use]:
         """Return the use of every router that was asked, named by site and role: ``layers.0.attn.qkv.q``."""
         return {
             name: Use(
-                weights=[round(weight, 5) for weight in (total / self._tokens[name]).tolist()],
-                entropy=round(self._entropies[name].item() / self._tokens[name] / math.log(max(len(total), 2)), 5),
+                weights=[round(weight, 5) for weight in (own.weights / own.tokens).tolist()],
+                entropy=round(own.entropy.item() / own.tokens / math.log(max(len(own.weights), 2)), 5),
             )
-            for name, total in self._sums.items()
+            for name, own in self._sums.items()
         }
 
 

@@ -7,6 +7,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Self
 
+from unistd.core.processes import gathered_numbers
+
 
 class StopRequest:
     """While entered, the first SIGINT or SIGTERM only sets ``asked``; the second one acts as usual."""
@@ -24,6 +26,11 @@ class StopRequest:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def agreed(self) -> str:
+        """Return the signal that this or another process of the run got, empty for none; all have to call this."""
+        number = max(row[0] for row in gathered_numbers(signal.Signals[self.asked] if self.asked else 0))
+        return signal.Signals(number).name if number else ""
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         del frame

@@ -6,8 +6,9 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from unistd.core.processes import is_first
 from unistd.core.training.durable import replace_file
 
 Row = Mapping[str, Any]
@@ -16,11 +17,14 @@ Row = Mapping[str, Any]
 
 class JsonLines:
     """Appends rows; ``resume_at`` first drops rows of steps that will be done again, so that one clean curve
-    remains. ``copy`` is called with every row as well.
+    remains. ``copy`` is called with every row as well. Only the first process of a run writes or copies any.
     """
 
     def __init__(self, path: Path, resume_at: int | None = None, copy: Callable[[Row], None] | None = None) -> None:
         self.path, self._copy = path, copy
+        self._file: IO[str] | None = None
+        if not is_first():
+            return
         if resume_at is not None and path.exists():
             kept = [line for line in path.read_text().splitlines() if _step(line) <= resume_at]
             replace_file(path, "".join(f"{line}\n" for line in kept).encode())
@@ -28,6 +32,8 @@ class JsonLines:
 
     def write(self, event: str, step: int, **values: Any) -> None:
         """Append a row and hand it to the operating system."""
+        if self._file is None:
+            return
         row = {"event": event, "step": step, **values}
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
@@ -36,11 +42,13 @@ class JsonLines:
 
     def sync(self) -> None:
         """Wait until the disk has all rows; a checkpoint that outlived them would leave a gap."""
-        os.fsync(self._file.fileno())
+        if self._file is not None:
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def _step(line: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,8 +16,8 @@ from torch.optim import AdamW
 from unistd.core.data.batches import Batch, BatchReader
 from unistd.core.data.prefetch import Prefetcher
 from unistd.core.data.windows import Windows
-from unistd.core.errors import UsageError
 from unistd.core.forecaster import Forecaster
+from unistd.core.processes import is_first, this_process
 from unistd.core.ranked import ranked_adapters
 from unistd.core.training.account import account, check_upcoming, check_whole, upcoming
 from unistd.core.training.average import Average
@@ -27,11 +27,20 @@ from unistd.core.training.learning_rate import rate
 from unistd.core.training.log import JsonLines, Row
 from unistd.core.training.memory_limit import fitting, is_out_of_memory, out_of_memory
 from unistd.core.training.optimizer import build_optimizer, compacted_state, load_optimizer_state, optimizer_state
+from unistd.core.training.pieces import check_divisible, first_windows, pieces
 from unistd.core.training.progress import Progress
 from unistd.core.training.rank_phase import RankPhase
+from unistd.core.training.replicas import Exchange, check_equal_weights
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.settings import TrainingSettings
-from unistd.core.training.state import copy_strictly, gather, restore_model, restore_progress, trunk_is_frozen
+from unistd.core.training.state import (
+    begin_random,
+    copy_strictly,
+    gather,
+    restore_model,
+    restore_progress,
+    trunk_is_frozen,
+)
 from unistd.core.training.tally import Tally, leave_out_if_nonfinite
 from unistd.core.training.trunk_file import check_unchanged, trunk_digest
 from unistd.core.training.unregistered import StateWatch
@@ -64,6 +73,8 @@ Observe = Callable[[int, str, Sequence[Row]], None]
 
 class JointTraining:
     """Trains a ``Forecaster`` on all tasks at once; the test split is not in reach of it.
+
+    In a run of several processes each makes one, with its own part of every batch; only the first one writes files.
 
     Args:
         forecaster: What is trained.
@@ -109,7 +120,7 @@ class JointTraining:
         self.average = Average(forecaster, settings.ema) if settings.ema else None
         self.trunk = trunk_digest(forecaster.model.trunk_parameters()) if trunk_is_frozen(forecaster) else ""
         for task, batch in reader.schedule.batches.items():
-            check_divisible(task, batch, settings.accumulate)
+            check_divisible(task, batch, settings.accumulate, this_process()[1])
 
     def fit(self, checkpoint: Checkpoint | None = None) -> Outcome:
         """Train from ``checkpoint``, or from the start, to ``settings.steps``; Ctrl-C stops after a checkpoint.
@@ -117,13 +128,14 @@ class JointTraining:
         Raises:
             UnistdError: A loss or gradient is not finite, a task diverged, or memory ran out.
             CheckpointError: A checkpoint cannot be written, or ``checkpoint`` does not fit.
-            ModelError: A frozen trunk changed.
+            ModelError: A frozen trunk changed, or processes disagree.
+        ProcessLost: Another process of the run is gone.
         """
         first, restored = 0, {}
         tally = Tally(self.settings.nonfinite, self.settings.diverged)
         if checkpoint is None:
             wrapped, optimizer = self._setup()
-            torch.manual_seed(self.reader.schedule.seed)
+            begin_random(self.reader.schedule.seed)
         else:
             first, restored = checkpoint.step, account(checkpoint, self.versions)
             wrapped, optimizer = self._restore(checkpoint, tally)
@@ -131,6 +143,7 @@ class JointTraining:
         log = JsonLines(self.run.log, -1 if checkpoint is None else first, rows.append if self.observe else None)
         batches = Prefetcher(self.reader.read, range(first, self.settings.steps), self.settings.workers)
         step = first
+        check_equal_weights(step, self.forecaster)
         self.forecaster.train()
         if checkpoint is None:
             self._begin(log)
@@ -143,8 +156,10 @@ class JointTraining:
                 if self.phase is not None and step == self.phase.end:
                     wrapped, optimizer = self._fix_ranks(log, step, optimizer.optimizer)
                 self.progress.advance(step, batch.task)
-                stopping = bool(stop.asked)  # read once: a signal may come at any moment
+                stopping = bool(stop.agreed())  # read once: a signal may come at any moment
                 due = step % self.settings.checkpoint.every == 0 or step == self.settings.steps
+                if step % self.settings.compare == 0:
+                    check_equal_weights(step, self.forecaster)
                 if due or step % self.settings.log_every == 0:
                     self._log(log, step, tally, batches)
                 if due:
@@ -158,7 +173,7 @@ class JointTraining:
                     break
         self._alarms(log, step, unscored(self.best, self.settings.checkpoint.every))
         log.close()
-        return Outcome(step, self.best, stop.asked)
+        return Outcome(step, self.best, stop.agreed())
 
     def _begin(self, log: JsonLines) -> None:
         """Log what is known before the first step."""
@@ -191,6 +206,7 @@ class JointTraining:
             self.forecaster, build_optimizer(self.forecaster, self.settings.optimizer, rank_lr)
         )
         self.watch = StateWatch(self.forecaster)
+        self.exchange = Exchange(self.forecaster, list(self.reader.windows))
         return wrapped, optimizer
 
     def _step(self, step: int, batch: Batch, wrapped: Any, optimizer: Any, tally: Tally) -> None:
@@ -211,20 +227,21 @@ class JointTraining:
 
     def _gradient(self, step: int, batch: Batch, wrapped: Any) -> Tensor:
         """Add the gradient of ``batch`` to what is there and return the loss; says what fits where memory runs out."""
+        whole = self.exchange.valid(step, batch)
         try:
-            return self._worked_through(batch, wrapped)
+            return self.exchange.average(batch.task, self._worked_through(batch, wrapped, whole))
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
         self.forecaster.zero_grad(set_to_none=True)
         windows = len(batch.past) // self.settings.accumulate
-        fits = fitting(windows, lambda n: self._worked_through(_first(batch, n), wrapped))
+        fits = fitting(windows, lambda n: self._worked_through(first_windows(batch, n), wrapped, whole))
         raise out_of_memory(batch.task, step, len(batch.past), fits)
 
-    def _worked_through(self, batch: Batch, wrapped: Any) -> Tensor:
+    def _worked_through(self, batch: Batch, wrapped: Any, whole: int) -> Tensor:
         total = torch.zeros((), device=batch.past.device)
-        for past, future, share in parts(batch, self.settings.accumulate):
-            loss = wrapped(batch.task, past, future) * share
+        for past, future, share in pieces(batch, self.settings.accumulate, whole):
+            loss = wrapped(batch.task, past, future) * (share * self.exchange.count)  # a mean over processes follows
             self.fabric.backward(loss)
             total = total + loss.detach()
         return total
@@ -301,31 +318,5 @@ class JointTraining:
         }
         average = self.average.tensors if self.average else None
         whole = gather(step, self.forecaster, optimizer, state, average)
-        self.run.checkpoints.save(whole, keep=self.settings.checkpoint.keep)
-
-
-def parts(batch: Batch, count: int) -> Iterator[tuple[Tensor, Tensor, Tensor | float]]:
-    """Give ``batch`` in ``count`` parts, ``past`` and ``future``, with each one's share of the valid target pixels."""
-    if count == 1:
-        yield batch.past, batch.future, 1.0
-        return
-    pixels = batch.future.isfinite().sum().clamp(min=1)
-    for past, future in zip(batch.past.chunk(count), batch.future.chunk(count), strict=True):
-        yield past, future, future.isfinite().sum() / pixels
-
-
-def check_divisible(task: str, batch: int, count: int) -> None:
-    """Make sure that a batch of ``task`` can be worked through in ``count`` equal parts.
-
-    Raises:
-        UsageError: It cannot.
-    """
-    if batch % count:
-        raise UsageError(
-            f"batch '{batch}' of task '{task}' cannot be divided into training.accumulate={count} equal parts",
-            help="choose a batch that is a multiple of it",
-        )
-
-
-def _first(batch: Batch, windows: int) -> Batch:
-    return batch._replace(past=batch.past[:windows], future=batch.future[:windows])
+        if is_first():
+            self.run.checkpoints.save(whole, keep=self.settings.checkpoint.keep)

@@ -135,6 +135,10 @@ class FittingSettings(Settings):
 class TrainingSettings(FittingSettings):
     """One joint training run."""
 
+    compare: Steps = 100
+    """Steps between comparisons of the weights of all processes, bit by bit; a difference stops the run. A single
+    process has nothing to compare.
+    """
     accumulate: Steps = 1
     """Parts a batch is worked through in, one after another, whose gradients are added up: less memory, the same step
     but for rounding (and statistics of batch norms, which see one part at a time).

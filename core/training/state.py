@@ -11,6 +11,7 @@ from torch.optim import AdamW
 
 from unistd.core.errors import CheckpointError
 from unistd.core.forecaster import Forecaster
+from unistd.core.processes import gathered, this_process
 from unistd.core.training.average import averaged
 from unistd.core.training.checkpoint import Checkpoint
 from unistd.core.training.optimizer import load_optimizer_state, optimizer_state
@@ -61,13 +62,10 @@ def snapshot(
             f"'{odd[0]}' is no tensor, so it would not be in the checkpoint",
             help="its plug-in has to keep it with self.register_buffer",
         )
-    random = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        random["cuda"] = torch.cuda.get_rng_state()
     tensors = {
         "model": model,
         "optimizer": optimizer_state(optimizer, module),
-        "random": random,
+        "random": random_states(),
         **({} if average is None else {"average": average}),
     }
     return Checkpoint(step=step, tensors=tensors, state=state)
@@ -118,9 +116,39 @@ def copy_strictly(stored: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> No
 def restore_progress(checkpoint: Checkpoint, module: nn.Module, optimizer: AdamW) -> None:
     """Put the states of the optimiser, made for a restored model, and of random numbers back."""
     load_optimizer_state(optimizer, module, checkpoint.tensors["optimizer"])
+    restore_random(checkpoint.tensors["random"])
+
+
+def random_states() -> dict[str, Tensor]:
+    """Return the state of random numbers of every process; those of the first one have plain names."""
+    own = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        own["cuda"] = torch.cuda.get_rng_state()
+    everybody = enumerate(gathered(own))
+    return {f"{kind}.{rank}" if rank else kind: state for rank, states in everybody for kind, state in states.items()}
+
+
+def begin_random(seed: int) -> None:
+    """Begin the random numbers of a run; each process draws its own, for its own windows."""
+    torch.manual_seed(seed)
+    rank, _ = this_process()
+    if rank:
+        _draw_apart(rank)
+
+
+def _draw_apart(rank: int) -> None:
+    torch.manual_seed(int(torch.randint(2**62, ())) + rank)
+
+
+def restore_random(states: Mapping[str, Tensor]) -> None:
+    """Go on with this process's random numbers; a process more than there were begins its own with the first one's."""
+    rank, _ = this_process()
+    suffix = f".{rank}" if rank else ""
     try:
-        torch.set_rng_state(checkpoint.tensors["random"]["cpu"])
+        torch.set_rng_state(states.get(f"cpu{suffix}", states["cpu"]))
     except (KeyError, RuntimeError, TypeError) as error:
         raise CheckpointError(f"the checkpoint's state of random numbers is none: {error}") from error
-    if torch.cuda.is_available() and "cuda" in checkpoint.tensors["random"]:
-        torch.cuda.set_rng_state(checkpoint.tensors["random"]["cuda"])
+    if f"cpu{suffix}" not in states:
+        _draw_apart(rank)
+    elif torch.cuda.is_available() and f"cuda{suffix}" in states:
+        torch.cuda.set_rng_state(states[f"cuda{suffix}"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from math import ceil
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ from unistd.core.data.windows import Windows
 from unistd.core.errors import UnistdError
 from unistd.core.evaluation.baselines import last_seen
 from unistd.core.forecaster import Forecaster, squared_error
-from unistd.core.training.expert_use import ExpertUse, Use
+from unistd.core.processes import in_order, shared_out
+from unistd.core.training.expert_use import ExpertUse, Part, Use
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,22 @@ def validate(
 ) -> Validation:
     """Score ``forecaster`` on the validation windows of every task, ``batches[task]`` at a time.
 
+    Several processes share the batches, and all return the same bits as a single one would.
+
     Raises:
         UnistdError: An error is not finite.
     """
     forecaster.eval()
     errors, persistence, experts = {}, {}, {}
     for task, own in windows.items():
-        normalization = cast(Normalization, forecaster.normalizations[task])
-        model, still, pixels = 0.0, 0.0, 0.0
         use = ExpertUse(forecaster)
-        for past, future in _batches(own, batches[task], device):
-            with use.watching():
-                error, count = forecaster.squared_error(task, past, future)
-            last = normalization.normalize(last_seen(past)[:, None]).nan_to_num(0.0)
-            model += error.item()
-            still += squared_error(last.expand_as(future), normalization.normalize(future))[0].item()
-            pixels += count.item()
+        some = [_score(forecaster, task, *batch, use) for batch in _batches(own, batches[task], device)]
+        everything = in_order(some)
+        if sum(each.windows for each in everything) != len(own):
+            raise UnistdError(f"not every validation window of task '{task}' was scored once")
+        model, still, pixels = (sum(each[at] for each in everything) for at in range(3))
+        for each in everything:
+            use.add(each.use)
         if not math.isfinite(model):
             raise UnistdError(
                 f"the validation error of task '{task}' is not finite",
@@ -69,7 +71,24 @@ def validate(
     return Validation(errors, persistence, experts)
 
 
+class _Scored(NamedTuple):
+    model: float
+    still: float
+    pixels: float
+    windows: int
+    use: dict[str, Part]
+
+
+def _score(forecaster: Forecaster, task: str, past: Tensor, future: Tensor, use: ExpertUse) -> _Scored:
+    normalization = cast(Normalization, forecaster.normalizations[task])
+    with use.watching():
+        error, count = forecaster.squared_error(task, past, future)
+    last = normalization.normalize(last_seen(past)[:, None]).nan_to_num(0.0)
+    still, _ = squared_error(last.expand_as(future), normalization.normalize(future))
+    return _Scored(error.item(), still.item(), float(count.item()), len(past), use.take())
+
+
 def _batches(windows: Windows, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    for first in range(0, len(windows), batch):
-        past, future = windows.read(np.arange(first, min(first + batch, len(windows))))
+    for number in shared_out(ceil(len(windows) / batch)):
+        past, future = windows.read(np.arange(number * batch, min((number + 1) * batch, len(windows))))
         yield past.to(device), future.to(device)

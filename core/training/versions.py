@@ -11,7 +11,7 @@ Effect = Literal["harmless", "numerics", "breaking"]
 Versions = Mapping[str, Mapping[str, str]]
 """Versions by ``plugins``, ``packages`` and ``machine``."""
 
-NUMERICS = frozenset({"torch", "timm", "numpy", "lightning-fabric", "unistd", "device"})
+NUMERICS = frozenset({"torch", "timm", "numpy", "lightning-fabric", "unistd", "device", "processes"})
 """What computes: another version may give other last bits."""
 
 

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from unistd.core.errors import DataError, ModelError
-from unistd.core.evaluation import evaluate as evaluation
 from unistd.core.evaluation.evaluate import evaluate
 from unistd.plugins.metrics.pixelwise import MeanAbsoluteError, MeanSquaredError
 
@@ -75,17 +74,3 @@ def test_nothing_is_tracked_for_gradients(make_windows):
     windows = make_windows(np.arange(9.0), SPLIT)
     scores = evaluate(windows, lambda past, starts: last_frame(past, starts) * weight, metrics(), batch=4)
     assert not scores["mse"].value.requires_grad
-
-
-@pytest.mark.parametrize("processes", [2, 4])
-def test_processes_share_the_windows_without_overlap(make_windows, monkeypatch, processes):
-    """Six windows over four processes leave two with one less; none is scored twice to fill up."""
-    windows = make_windows(np.arange(9.0), SPLIT)
-    monkeypatch.setattr(evaluation.distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(evaluation.distributed, "get_world_size", lambda: processes)
-    shares = []
-    for rank in range(processes):
-        monkeypatch.setattr(evaluation.distributed, "get_rank", lambda rank=rank: rank)
-        shares.append([start for _, _, starts in evaluation._batches(windows, 2) for start in starts.tolist()])
-    assert [start for share in shares for start in share] == windows.starts.tolist()
-    assert all(shares)
