@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from unistd.cli.devices import devices_option, launched
 from unistd.cli.options import as_json
 from unistd.core.evaluation.report import results_table
+from unistd.core.processes import is_first
 from unistd.core.task import SPLITS, Split
 from unistd.registry.evaluation import evaluate_run
 from unistd.registry.joint_run import JointRun
@@ -23,13 +25,24 @@ from unistd.registry.registry import Registry
 @click.option(
     "--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights."
 )
+@devices_option
 @as_json
-def evaluate(run: Path, names: tuple[str, ...], split: Split, checkpoint: str, *, as_json: bool) -> None:
+def evaluate(
+    run: Path, names: tuple[str, ...], split: Split, checkpoint: str, *, devices: int | None, as_json: bool
+) -> int:
     """Score the run in folder RUN on every window of a split, in the data's units."""
-    console = Console(stderr=True)
+    tasks = [part for name in names for part in ("--task", name)]
+    options = ["--split", split, "--checkpoint", checkpoint, *(["--json"] if as_json else [])]
+    code = launched(devices, None, ["evaluate", str(run), *tasks, *options])
+    if code is not None:
+        return code
+    console = Console(stderr=True, quiet=not is_first())
     opened, at = JointRun.open(run, Registry.discover(), checkpoint, names or None)
     records = evaluate_run(opened, at.step, split, console)
+    if not is_first():
+        return 0
     if as_json:
         click.echo(json.dumps(records, indent=2))
     else:
         Console().print(results_table(records["tasks"], split))
+    return 0

@@ -11,9 +11,10 @@ from rich.console import Console
 from unistd.core.training.loop import Outcome
 
 
-def command_line(command: str, spec: Path, overrides: Sequence[str]) -> str:
-    """Return what the user typed, without ``--resume``."""
-    return shlex.join(["unistd", command, str(spec), *(part for each in overrides for part in ("-o", each))])
+def command_line(command: str, spec: Path, overrides: Sequence[str], **options: object) -> str:
+    """Return what the user typed, without ``--resume``; ``options`` that are ``None`` were not."""
+    given = [part for name, value in options.items() if value is not None for part in (f"--{name}", str(value))]
+    return shlex.join(["unistd", command, str(spec), *(part for each in overrides for part in ("-o", each)), *given])
 
 
 def say_stopped(console: Console, outcome: Outcome, command: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -10,16 +11,18 @@ from rich.console import Console
 from rich.table import Table
 
 from unistd.cli.conversion import showing_conversion
+from unistd.cli.devices import devices_option, launched, strategy_option
 from unistd.cli.fitting import command_line, say_stopped
 from unistd.cli.options import SpecPath, overrides
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.errors import UsageError
 from unistd.core.evaluation.report import results_table
 from unistd.core.model import count_parameters
+from unistd.core.processes import is_first
 from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.run_folder import RunFolder
 from unistd.registry.evaluation import check_scoring
-from unistd.registry.fitting import fit_run, open_training, score_run
+from unistd.registry.fitting import check_batches, fit_run, open_training, score_run
 from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
 from unistd.registry.spec import load_spec
@@ -30,14 +33,29 @@ from unistd.registry.spec import load_spec
 @overrides
 @click.option("--resume", is_flag=True, help="Go on with the run in the spec's output folder.")
 @click.option("--dry-run", is_flag=True, help="Convert data, build the model, show the plan; train nothing.")
-def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool) -> None:
+@devices_option
+@strategy_option
+def train(
+    spec: Path,
+    overrides: tuple[str, ...],
+    *,
+    resume: bool,
+    dry_run: bool,
+    devices: int | None,
+    strategy: str | None,
+) -> int:
     """Train one model on all tasks of SPEC, then score it on the test split."""
-    console = Console(stderr=True)
     if resume and dry_run:
         raise UsageError("'--dry-run' trains nothing, so there is nothing to '--resume'", help="leave one of them out")
+    command = command_line("train", spec, overrides, devices=devices, strategy=strategy)
+    if not dry_run:
+        code = launched(devices, strategy, [*shlex.split(command)[1:], *(["--resume"] if resume else [])])
+        if code is not None:
+            return code
+    console = Console(stderr=True, quiet=not is_first())
     registry = Registry.discover()
     wanted = load_spec(spec, registry, overrides)
-    if not (resume or dry_run):
+    if not (resume or dry_run) and is_first():
         RunFolder(wanted.output).refuse_existing()
     with showing_conversion(console) as report:
         run = JointRun.compose(wanted, registry, report)
@@ -45,14 +63,15 @@ def train(spec: Path, overrides: tuple[str, ...], *, resume: bool, dry_run: bool
     check_scoring(run)
     show_plan(run, reader.schedule, console)
     if dry_run:
-        return
-    command = command_line("train", spec, overrides)
+        check_batches(run, reader.schedule, devices or 1)
+        return 0
     outcome = fit_run(run, reader, validation, console, command, resume=resume)
     if outcome.stopped_by:
         say_stopped(console, outcome, command)
-        return
-    Console().print(results_table(score_run(run, console)["tasks"]))
+        return 0
+    Console(quiet=not is_first()).print(results_table(score_run(run, console)["tasks"]))
     console.print(f"weights, log, metrics.json and figures are in {run.folder.path}", highlight=False)
+    return 0
 
 
 def show_plan(run: JointRun, schedule: JointSchedule, console: Console) -> None:

@@ -14,7 +14,7 @@ from unistd.core.errors import UnistdError
 Value = TypeVar("Value")
 
 
-class ProcessLost(UnistdError):
+class ProcessLostError(UnistdError):
     """Another process of the run is gone, so that this one cannot go on; it is not to blame."""
 
     exit_code = 75  # by which the process that started all of them knows so
@@ -36,7 +36,7 @@ def gathered(value: Value) -> list[Value]:
     """Return the ``value`` of every process, in order; all of them have to call this.
 
     Raises:
-        ProcessLost: Another process is gone.
+        ProcessLostError: Another process is gone.
     """
     _, count = this_process()
     if count == 1:
@@ -71,7 +71,7 @@ def in_order(own: list[Value]) -> list[Value]:
     A sum over it does not depend on the number of processes. All of them have to call this.
 
     Raises:
-        ProcessLost: Another process is gone.
+        ProcessLostError: Another process is gone.
     """
     everybody = gathered(own)
     return [values[at] for at in range(len(everybody[0])) for values in everybody if at < len(values)]
@@ -81,7 +81,7 @@ def add_up(tensor: Tensor) -> None:
     """Put the sum over all processes into ``tensor``; the same bits in each of them.
 
     Raises:
-        ProcessLost: Another process is gone.
+        ProcessLostError: Another process is gone.
     """
     if this_process()[1] > 1:
         with _others_needed():
@@ -93,7 +93,7 @@ def first_before_others() -> Iterator[None]:
     """Let the first process do what is inside before the others do.
 
     Raises:
-        ProcessLost: It failed.
+        ProcessLostError: It failed.
     """
     if not is_first():
         gathered_numbers(0)
@@ -109,7 +109,7 @@ def _others_needed() -> Iterator[None]:
     except RuntimeError as error:
         rank, count = this_process()
         said = str(error).strip().splitlines()[0]
-        raise ProcessLost(
+        raise ProcessLostError(
             f"process '{rank}' of {count} waited in vain for the others: {said}",
             help="what the one that died said last says why; --resume goes on from the last checkpoint",
         ) from error

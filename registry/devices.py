@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -47,6 +48,7 @@ def open_fabric(precision: Precision = "fp32") -> Fabric:
             f"'{local}' processes on a machine with {torch.cuda.device_count()} GPUs",
             help=f"--devices {torch.cuda.device_count()}",
         )
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets every process
     fabric = Fabric(
         accelerator="auto", devices=local, num_nodes=world // local, strategy=Replicas(), precision=FABRIC[precision]
     )

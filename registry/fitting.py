@@ -9,12 +9,14 @@ from typing import Any
 from rich.console import Console
 
 from unistd.core.data.batches import BatchReader
+from unistd.core.data.schedule import JointSchedule
 from unistd.core.data.windows import Windows
 from unistd.core.figures.experts import experts_png
 from unistd.core.figures.results import results_png
 from unistd.core.processes import first_before_others, is_first, this_process
 from unistd.core.training.log import read_rows
 from unistd.core.training.loop import JointTraining, Outcome
+from unistd.core.training.pieces import check_divisible
 from unistd.core.training.progress import Progress
 from unistd.registry.compose import compose_schedule, open_windows
 from unistd.registry.devices import open_fabric
@@ -35,7 +37,19 @@ def open_training(run: JointRun) -> tuple[BatchReader, dict[str, Windows]]:
     training, validation = (open_windows(run.tasks, run.stores, split) for split in ("train", "val"))
     schedule = compose_schedule(run.spec, run.tasks, training)
     rank, processes = this_process()
+    check_batches(run, schedule, processes)
     return BatchReader(training, schedule, rank, processes, run.spec.training.cache), validation
+
+
+def check_batches(run: JointRun, schedule: JointSchedule, processes: int) -> None:
+    """Make sure that every task's batch can be divided over ``processes``, and each share into parts.
+
+    Raises:
+        UsageError: One cannot; says which batches can.
+    """
+    for task, batch in schedule.batches.items():
+        schedule.share(task, processes)
+        check_divisible(task, batch, run.spec.training.accumulate, processes)
 
 
 def fit_run(

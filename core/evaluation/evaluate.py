@@ -88,10 +88,8 @@ def _in_turns(
     """Score the batches that are this process's, leave in every metric the state of all, and return their windows."""
     seen, turn = 0, AT_ONCE * this_process()[1]
     for first in range(0, batches, turn):
-        before, own = _taken(metrics), []
-        for at in shared_out(min(turn, batches - first)):
-            own.append((score(first + at), _taken(metrics)))
-        parts = in_order(own)
+        before = _taken(metrics)
+        parts = in_order([(score(first + at), _taken(metrics)) for at in shared_out(min(turn, batches - first))])
         seen += sum(count for count, _ in parts)
         for name, metric in metrics.items():
             _put(metric, before[name], device)

@@ -129,7 +129,7 @@ class JointTraining:
             UnistdError: A loss or gradient is not finite, a task diverged, or memory ran out.
             CheckpointError: A checkpoint cannot be written, or ``checkpoint`` does not fit.
             ModelError: A frozen trunk changed, or processes disagree.
-        ProcessLost: Another process of the run is gone.
+        ProcessLostError: Another process of the run is gone.
         """
         first, restored = 0, {}
         tally = Tally(self.settings.nonfinite, self.settings.diverged)

@@ -52,7 +52,7 @@ class Exchange:
 
         Raises:
             ModelError: Another process works on another step or task.
-            ProcessLost: Another process is gone.
+            ProcessLostError: Another process is gone.
         """
         rows = gathered_numbers(step, self._tasks.index(batch.task), batch.valid)
         for rank, (other, task, _) in enumerate(rows):
@@ -69,7 +69,7 @@ class Exchange:
 
         Raises:
             ModelError: The gradient reaches other parameters here than it does elsewhere.
-            ProcessLost: Another process is gone.
+            ProcessLostError: Another process is gone.
         """
         if self.count == 1:
             return loss
@@ -105,7 +105,7 @@ def check_equal_weights(step: int, module: nn.Module) -> None:
 
     Raises:
         ModelError: They have not; names a process and the first parameter that differs.
-        ProcessLost: Another process is gone.
+        ProcessLostError: Another process is gone.
     """
     if this_process()[1] == 1:
         return

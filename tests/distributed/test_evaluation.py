@@ -99,7 +99,7 @@ def test_every_process_returns_the_bits_of_one(scores):
 def test_no_window_is_left_out_or_scored_twice_to_fill_up(scores, count):
     for task in ("whole", "holes"):
         seen = [own[task][1] for own in scores[count]]
-        assert sorted(sum(seen, [])) == scores[count][0][task][2]
+        assert sorted(start for own in seen for start in own) == scores[count][0][task][2]
         assert max(map(len, seen)) - min(map(len, seen)) <= 1
 
 
