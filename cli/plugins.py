@@ -54,8 +54,8 @@ def list_plugins(state: State, kind: str | None, *, as_json: bool, names: bool) 
             {"kind": of_kind, "name": name, "offers": offers} for (of_kind, name), offers in registry.clashes().items()
         ]
         failures = [_failure(failure) for failure in registry.failures]
-        found = {"components": rows, "hooks": _hooks(registry), "failures": failures, "clashes": clashes}
-        click.echo(json.dumps(found, indent=2))
+        whole = {"components": rows, "hooks": _hooks(registry), "failures": failures, "clashes": clashes}
+        click.echo(json.dumps(whole, indent=2))
         return
     columns = ["kind", "name", "distribution", "version", "summary"]
     click.echo(_table(rows, [*columns[:4], "plugin", "target", "options"] if state.verbose else columns))

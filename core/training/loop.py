@@ -166,14 +166,17 @@ class JointTraining:
                     self._validate(log, step, optimizer.optimizer)
                 if due or stopping:
                     self._checkpoint(log, step, optimizer.optimizer, tally)
-                if self.observe:
-                    self.observe(step, batch.task, tuple(rows))
-                    rows.clear()
+                self._tell(step, batch.task, rows)
                 if stopping:
                     break
         self._alarms(log, step, unscored(self.best, self.settings.checkpoint.every))
         log.close()
         return Outcome(step, self.best, stop.agreed())
+
+    def _tell(self, step: int, task: str, rows: list[Row]) -> None:
+        if self.observe:
+            self.observe(step, task, tuple(rows))
+            rows.clear()
 
     def _begin(self, log: JsonLines) -> None:
         """Log what is known before the first step."""
