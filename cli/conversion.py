@@ -16,7 +16,9 @@ from rich.text import Text
 
 from unistd.core.data.progress import Progress as Now
 from unistd.core.errors import UsageError
-from unistd.registry.joint_run import Report
+
+Report = Callable[[str, Now], None]
+"""Called with a task and how far it is."""
 
 
 class Pace(ProgressColumn):

@@ -6,26 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import torch
-
-from unistd.core.data.normalization import Normalization
 from unistd.core.data.prepare import prepare
 from unistd.core.data.progress import Progress
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.data.store import Store
 from unistd.core.data.store_place import default_store
-from unistd.core.data.windows import Windows
 from unistd.core.errors import UsageError
-from unistd.core.forecaster import Forecaster
-from unistd.core.model import UnifiedModel
-from unistd.core.router import Router
 from unistd.core.task import Split, Task, Window
 from unistd.registry.component import Config, TaskConfig
 from unistd.registry.registry import Registry
 from unistd.registry.slot import Choice
 from unistd.registry.spec import RunSpec
+
+if TYPE_CHECKING:  # tasks and stores, which need no torch, are composed in a third of the memory without it
+    from unistd.core.data.windows import Windows
+    from unistd.core.forecaster import Forecaster
+    from unistd.core.model import UnifiedModel
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,10 @@ def compose_model(
 
     Window and number of channels of every task are its own; with ``frames``, those, and no task is built.
     """
+    import torch
+
+    from unistd.core.model import UnifiedModel
+
     if frames is None:
         tasks = compose_tasks(spec, registry)
         frames = {name: (own.window, len(own.task.card.channels)) for name, own in tasks.items()}
@@ -89,6 +91,8 @@ def compose_model(
 
 
 def _check_router(spec: RunSpec, registry: Registry, model: UnifiedModel) -> None:
+    from unistd.core.router import Router
+
     chosen = spec.model.router
     asked = chosen.config != registry.choose("router", chosen.kind).config
     if asked and not any(isinstance(module, Router) for module in model.modules()):
@@ -100,6 +104,11 @@ def _check_router(spec: RunSpec, registry: Registry, model: UnifiedModel) -> Non
 
 def compose_forecaster(spec: RunSpec, registry: Registry, stores: Mapping[str, Store]) -> Forecaster:
     """Build the model of ``spec`` with the normalisation of every task's store."""
+    import torch
+
+    from unistd.core.data.normalization import Normalization
+    from unistd.core.forecaster import Forecaster
+
     normalizations = {
         name: Normalization(torch.as_tensor(store.offset), torch.as_tensor(store.scale))
         for name, store in stores.items()
@@ -154,6 +163,8 @@ def open_windows(tasks: Mapping[str, ComposedTask], stores: Mapping[str, Store],
     Raises:
         DataError: A task has none.
     """
+    from unistd.core.data.windows import Windows
+
     windows = {name: tasks[name].window for name in stores}
     return {name: Windows(stores[name], split, own.past, own.future) for name, own in windows.items()}
 

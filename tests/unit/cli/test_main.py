@@ -148,3 +148,8 @@ def test_commands_about_specs_import_neither_torch_nor_numpy(words, built_in_spe
 
 def test_tasks_imports_no_torch():
     assert "torch" not in loaded("tasks")
+
+
+@pytest.mark.parametrize("command", ["prepare", "import"])
+def test_conversion_imports_no_torch_which_takes_half_of_the_memory_it_may_take(command):
+    assert "torch" not in loaded("data", command, "--help")
