@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unistd.core.data.finding import AGAIN, Finding, named, named_pairs
 from unistd.core.data.near import block_means, block_side, near_copies, signatures, steps_in_time
-from unistd.core.data.store import Store
+from unistd.core.data.store import Store, decode
 from unistd.core.data.values import Values
 from unistd.core.data.windows import Windows
 from unistd.core.errors import DataError
@@ -64,7 +64,7 @@ def _read(store: Store) -> _Content:
     for raw in store.shards():
         whole.update(hashlib.sha256(np.ascontiguousarray(raw).data).digest())
         for part in (raw[at : at + step] for at in range(0, len(raw), step)):
-            frames = store.decode(part)
+            frames = decode(part, store.card)  # whatever is held, this is what lies on the disk
             values.add(len(hashes), frames)
             means.append(block_means(frames, side))
             hashes += [hashlib.sha256(np.ascontiguousarray(frame).data).digest() for frame in part]

@@ -50,6 +50,7 @@ class Store:
         grid: (H, W).
         y, x: Coordinates with their attributes, or ``None``.
         offset, scale: (C,) float32; normalised = (physical − offset) ÷ scale, fitted on the training split.
+        packed: Whether frames, as they are stored or held, are not yet physical values but for their type.
         digest: Hash of all content, made when it was written.
         source_files: SHA-256 of each raw file.
     """
@@ -60,6 +61,7 @@ class Store:
         self.card = card_from_json(facts["card"])
         self._frames = _array(group, "frames")
         self._held: NDArray[Any] | None = None
+        self.packed = decoding(self.card) != (False, False, False)
         self.grid: tuple[int, int] = (self._frames.shape[2], self._frames.shape[3])
         self.times = _values(group, "time").astype("datetime64[ms]")
         self.sequence = _values(group, "sequence")
@@ -137,10 +139,23 @@ class Store:
         """Bytes of all frames in memory, in the source's type."""
         return self._frames.nbytes
 
+    @property
+    def nbytes_unpacked(self) -> int:
+        """Bytes of all frames in memory in physical units."""
+        return 4 * self._frames.size
+
     def hold(self) -> None:
         """Keep all frames in memory from now on, in the source's type."""
         if self._held is None:
             self._held = self._load(0, len(self))
+
+    def unpack(self) -> None:
+        """Keep all frames in memory in physical units from now on, which spares the arithmetic at each reading."""
+        physical = np.empty(self._frames.shape, np.float32)
+        step = (self._frames.shards or self._frames.chunks)[0]
+        for start in range(0, len(self), step):
+            physical[start : start + step] = self.read(start, min(start + step, len(self)))
+        self._held, self.packed = physical, False
 
     @property
     def held(self) -> bool:
@@ -160,10 +175,10 @@ class Store:
     def spans(
         self, starts: NDArray[np.int64], length: int, region: Region = WHOLE
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Return raw frames that hold all spans of ``length`` frames, and where in them each of ``starts`` (n,) is.
+        """Return frames, for ``decode``, that hold all spans of ``length``, and where in them each of ``starts`` is.
 
-        Each frame is read once, however many spans it lies in; frames in memory are given as they are. Of a ``region``
-        of rows and columns no more than that is held.
+        Each frame is read once, however many spans it lies in; frames in memory are given as they are held. Of a
+        ``region`` of rows and columns no more than that is read or kept.
         """
         if self._held is not None:
             return self._held[:, :, *region], starts
@@ -185,9 +200,9 @@ class Store:
         """Return the hash that ``digest`` is made of, before the shards."""
         return hash_of_facts(self._card, self.times.astype(np.int64), self.sequence, self.split)
 
-    def decode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
-        """Return stored values in physical units, NaN where missing."""
-        return decode(raw, self.card)
+    def decode(self, frames: NDArray[Any]) -> NDArray[np.float32]:
+        """Return ``frames``, as ``spans`` gives them, in physical units, NaN where missing."""
+        return decode(frames, self.card) if self.packed else frames.astype(np.float32, copy=False)
 
     def _load(self, start: int, stop: int, region: Region = WHOLE) -> NDArray[Any]:
         try:
@@ -211,8 +226,7 @@ def hash_of_facts(card: Mapping[str, Any], *facts: NDArray[Any]) -> Any:
 def decode(raw: NDArray[Any], card: TaskCard) -> NDArray[np.float32]:
     """Return ``raw`` in physical units: raw · scale_factor + add_offset, NaN for fill_value (CF convention)."""
     wide = np.result_type(raw.dtype, np.float32)  # what float32 cannot hold stays float64 until it is scaled
-    scaled, shifted = card.scale_factor != 1, card.add_offset != 0
-    masked = card.fill_value is not None and not np.isnan(card.fill_value)
+    scaled, shifted, masked = decoding(card)
     if not (scaled or shifted or masked):
         return raw.astype(np.float32, copy=False)
     with np.errstate(over="ignore"):  # an infinite value is refused where a store is written
@@ -222,6 +236,12 @@ def decode(raw: NDArray[Any], card: TaskCard) -> NDArray[np.float32]:
         if masked:
             values[raw == raw.dtype.type(card.fill_value)] = np.nan
         return np.asarray(values, np.float32)
+
+
+def decoding(card: TaskCard) -> tuple[bool, bool, bool]:
+    """Return whether stored values have to be scaled, shifted and masked to be physical ones."""
+    masked = card.fill_value is not None and not np.isnan(card.fill_value)
+    return card.scale_factor != 1, card.add_offset != 0, masked
 
 
 def stored_bytes(path: Path) -> int:

@@ -47,7 +47,7 @@ class StillReader:
     ) -> None:
         self.sources, self.schedule = sources, schedule
         if cache == "auto":
-            hold((own.store for own in sources.values() if own.store), available_memory() // 2)
+            hold([own.store for own in sources.values() if own.store], available_memory() // 2)
 
     def read(self, step: int) -> StillBatch:
         """Return the batch of ``step``, cropped and mirrored at random."""

@@ -2,13 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import zarr
 
 from unistd.core.data.batches import BatchReader
 from unistd.core.data.memory import available_memory
 from unistd.core.data.prepare import prepare
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.data.windows import Windows
-from unistd.core.errors import UsageError
+from unistd.core.errors import DataError, UsageError
 from unistd.core.training.settings import Uniform
 
 
@@ -123,3 +124,70 @@ def test_a_whole_batch_is_mirrored_on_the_diagonal_on_all_processes_alike(window
         np.testing.assert_array_equal(np.concatenate(parts), batch.past)
     assert set(swapped) == {False, True}
     assert store.grid[0] != store.grid[1]
+
+
+@pytest.fixture
+def damaged(windows):
+    """The store of ``a`` after a value of its training split was changed on the disk, under a card with a range."""
+    store = windows["a"].store
+    store.card = replace(store.card, value_range=(0, 99))
+    frames = zarr.open_group(store.path, mode="r+")["frames"]
+    frames[12, 1, 2, 3] = 300
+    return store
+
+
+def test_a_value_outside_the_declared_range_is_named_as_the_frames_are_held(windows, damaged):
+    with pytest.raises(DataError) as caught:
+        BatchReader(windows, schedule(windows))
+    told = "frame 12 of task 'a' has the value '300', its card says 0 to 99\n  help: the store was damaged"
+    assert str(caught.value).startswith(f"{damaged.path}: {told}")
+
+
+def test_a_value_outside_the_declared_range_is_named_in_its_window_when_read_from_disk(windows, damaged):
+    made = schedule(windows)
+    reader = BatchReader(windows, made, cache="never")
+    good, bad = [], []
+    for step in (step for step in range(20) if made.task(step) == "a"):
+        starts = windows["a"].starts[made.indices(step)]
+        (bad if ((starts <= 12) & (starts > 12 - 5)).any() else good).append(step)
+    assert [reader.read(step).task for step in good] == ["a"] * len(good) != []
+    for step in bad:
+        with pytest.raises(DataError, match=r"the window at frame (8|9|10|11|12) of task 'a' has the value '300'"):
+            reader.read(step)
+    assert bad
+
+
+def test_an_infinite_value_is_named_where_no_range_is_declared(tiny, tmp_path):
+    sequences = [replace(own, frames=own.frames.astype(np.float32)) for own in tiny.three()]
+    store = prepare(tiny(sequences, missing="mask"), tmp_path / "s.zarr")
+    frames = zarr.open_group(store.path, mode="r+")["frames"]
+    frames[3, 0, 0, 0], frames[4, 0, 0, 0] = np.nan, np.inf
+    own = {"a": Windows(store, "train", 3, 2)}
+    with pytest.raises(DataError, match="frame 4 of task 'a' has the value 'inf', its card says -inf to inf"):
+        BatchReader(own, schedule(own))
+
+
+@pytest.mark.parametrize("room", ["none", "frames", "values"])
+def test_packed_frames_are_held_unpacked_as_far_as_memory_goes(tiny, tmp_path, monkeypatch, room):
+    packing = {"scale_factor": 0.5, "add_offset": 2.0, "fill_value": 7.0, "missing": "mask"}
+    store = prepare(tiny(tiny.three(), **packing), tmp_path / "s.zarr")
+    whole, values = store.read(0, 60), 60 * 2 * 4 * 5
+    free = {"none": 2 * values - 1, "frames": 4 * values - 1, "values": 4 * values}[room]
+    monkeypatch.setattr("unistd.core.data.batches.available_memory", lambda: 2 * free)
+    own = {"a": Windows(store, "train", 3, 2)}
+    reader = BatchReader(own, schedule(own))
+    assert (store.held, store.packed) == {"none": (False, True), "frames": (True, True), "values": (True, False)}[room]
+    BatchReader(own, schedule(own))  # of a store that is held already
+    np.testing.assert_array_equal(store.read(0, 60), whole)
+    assert np.isnan(whole).any()
+    batch = reader.read(3)
+    for i, start in enumerate(batch.starts.tolist()):
+        np.testing.assert_array_equal(batch.past[i], whole[start : start + 3])
+        np.testing.assert_array_equal(batch.future[i], whole[start + 3 : start + 5])
+
+
+def test_coins_are_tossed_only_for_tasks_with_mirrors(windows, monkeypatch):
+    made = schedule(windows)
+    reader = BatchReader(windows, made)
+    monkeypatch.setattr(JointSchedule, "coins", None)
+    assert [reader.read(step).task for step in range(4)] == [made.task(step) for step in range(4)]
