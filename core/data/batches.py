@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
 
 class BatchReader:
-    """Reads what a schedule draws; safe to call from several threads and in any order.
+    """Reads what a schedule draws, in any order, from several threads and in processes forked or spawned.
 
     Stores whose frames fit into this process's part of half of the free memory, smallest first, are held there from the
     start, unpacked if that fits too; the others are read from disk, batch by batch. Windows are mirrored along the axes
@@ -154,9 +154,11 @@ def mirrors(
 
 def mirrored(frames: Tensor, chosen: Tensor, axis: Axis) -> Tensor:
     """Mirror the ``chosen`` (B,), on the diagonal (1,), windows of ``frames`` (B, T, C, H, W)."""
+    values = frames.numpy()  # torch's threads, once used, hang in a forked process
     if axis == "diagonal":
-        return frames.mT.contiguous() if chosen else frames
-    return torch.where(chosen[:, None, None, None, None], frames.flip(-2 if axis == "y" else -1), frames)
+        return torch.from_numpy(np.ascontiguousarray(values.swapaxes(-2, -1))) if chosen else frames
+    flipped = np.flip(values, -2 if axis == "y" else -1)
+    return torch.from_numpy(np.where(chosen.numpy()[:, None, None, None, None], flipped, values))
 
 
 def hold(stores: Sequence[Store], memory: int) -> None:

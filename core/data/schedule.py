@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from math import ceil
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,17 @@ class JointSchedule:
         self._tasks = list(sizes)
         self._order = _order(_shares(sizes, weights, sampling), steps, seed)
         self._steps_of = {task: np.flatnonzero(self._order == i) for i, task in enumerate(self._tasks)}
-        self._shuffled = lru_cache(maxsize=2 * len(sizes))(self._shuffle)  # a batch that straddles epochs needs two
+        self._remember()
+
+    def _remember(self) -> None:
+        self._shuffled = lru_cache(maxsize=2 * len(self.sizes))(self._shuffle)  # a batch that straddles epochs needs two
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_shuffled"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._remember()
 
     def task(self, step: int) -> str:
         """Return the task that ``step`` (from 0) draws, the same on all processes."""

@@ -38,7 +38,8 @@ WHOLE: Region = (slice(None), slice(None))
 class Store:
     """One zarr v3 group: ``frames`` (time, channel, y, x) in the source's type, with what is known of each frame.
 
-    Made by ``open``; reading is safe from several threads.
+    Made by ``open``; reading is safe from several threads and in a forked process. Pickled for another process, it is
+    opened there anew, and reads from disk.
 
     Attributes:
         path: The folder.
@@ -131,6 +132,9 @@ class Store:
             _check_options(path, facts.get("options") or {}, options)
         return store
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self.path.absolute(), self.card)
+
     def __len__(self) -> int:
         return self._frames.shape[0]
 
@@ -213,6 +217,12 @@ class Store:
         except Exception as error:  # damaged chunks lead to anything
             message = f"frames {start} to {stop} cannot be read: {error}"
             raise DataError(message, where=str(self.path), help=_AGAIN) from error
+
+
+def _reopened(path: Path, card: TaskCard) -> Store:
+    store = Store.open(path)
+    store.card = card
+    return store
 
 
 def hash_of_facts(card: Mapping[str, Any], *facts: NDArray[Any]) -> Any:
