@@ -16,7 +16,6 @@ from unistd.cli.table import table
 from unistd.core.errors import UsageError
 from unistd.registry.component import KINDS, Kind
 from unistd.registry.discovery import PluginFailure, installed
-from unistd.registry.errors import PluginError
 from unistd.registry.implementer import Implementer
 from unistd.registry.option_rows import option_rows
 from unistd.registry.registry import Registry
@@ -24,10 +23,9 @@ from unistd.registry.registry import Registry
 COMMANDS = (
     LazyCommand("list", "List components, failures and clashes.", "unistd.cli.plugins:list_plugins"),
     LazyCommand("show", "Show the options of a component.", "unistd.cli.plugins:show_component"),
-    LazyCommand("check", "Import everything plug-ins declare.", "unistd.cli.plugins:check_plugins"),
+    LazyCommand("check", "Check versions, declarations and every component.", "unistd.cli.plugins_check:check_plugins"),
     LazyCommand("new", "Write a package with a component of your own.", "unistd.cli.plugins_new:new_plugin"),
 )
-BROKEN = 3
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, epilog="Example: unistd plugins list --kind task")
@@ -95,37 +93,6 @@ def show_component(name: str, *, as_json: bool) -> None:
             default = "must be given" if option["required"] else f"default {json.dumps(option['default'])}"
             click.echo(f"\n{option['name']}: {option['type']}, {default}")
             click.echo(indent(option["description"], "    "))
-
-
-@click.command(epilog="Example: unistd plugins check unistd-rain")
-@click.argument("name", required=False)
-@click.pass_context
-def check_plugins(ctx: click.Context, name: str | None) -> None:
-    """Load plug-in or distribution NAME, or all: declarations, clashes, requirements, import of every target.
-
-    What a component does is for the contract tests of unistd.core.testing to say.
-    """
-    registry = Registry.discover()
-    known = {str(own) for plugin, _ in installed(os.environ) for own in (plugin.name, plugin.dist)}
-    if name is not None and name not in known:
-        raise UsageError(f"there is no plug-in '{name}'", help=f"installed: {', '.join(sorted(known))}")
-    wrong = [str(f.as_error()) for f in registry.failures if name in (None, f.plugin.name, f.plugin.dist)]
-    count = 0
-    for info in registry.plugins:
-        for component in info.components if name in (None, info.plugin.name, info.plugin.dist) else ():
-            count += 1
-            try:
-                registry.load(component)
-            except PluginError as error:
-                wrong.append(str(error))
-            clash = registry.clashes().get((component.kind, component.name), [])
-            if clash and clash[0].startswith(f"{info.plugin.dist}/"):
-                wrong.append(f"{component.kind} name '{component.name}' is offered by {len(clash)}: {', '.join(clash)}")
-    for problem in wrong:
-        click.echo(problem, err=True)
-    click.echo(f"{count} components, {len(wrong)} problems")
-    if wrong:
-        ctx.exit(BROKEN)
 
 
 def _components(registry: Registry, kind: str | None) -> list[dict[str, str]]:

@@ -27,6 +27,4 @@ def new_plugin(name: str, kind: str, out: Path | None) -> None:
     folder = out or Path(name)
     package.write(folder)
     click.echo(f"wrote {folder}: {kind} '{package.component}', with tests, an example spec, README and CI")
-    click.echo(
-        f"next: cd {folder} && pip install -e '.[test]' && pytest && unistd train examples/{package.component}.yaml"
-    )
+    click.echo(f"next: cd {folder}, pip install -e '.[test]', pytest, unistd train examples/{package.component}.yaml")

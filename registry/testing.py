@@ -57,7 +57,7 @@ class PluginContract(ABC):
             options = self.options.get(f"{own.kind} {own.name}")
             if own.has_defaults or options is not None:
                 config = own.config.model_validate(options or {}, context={"registry": registry})
-                yield f"{own.kind} '{own.name}'", own, config
+                yield _who(own), own, config
 
     def test_it_is_declared(self) -> None:
         """Import, be of this plug-in API, implement the hook, and declare components that are well formed."""
@@ -87,7 +87,7 @@ class PluginContract(ABC):
         for own in self._loaded().components:
             required = [name for name, field in own.config.model_fields.items() if field.is_required()]
             assert not required or f"{own.kind} {own.name}" in self.options, (
-                f"{own.kind} '{own.name}' needs '{required[0]}': give it in 'options' of this test"
+                f"{_who(own)} needs '{required[0]}': give it in 'options' of this test"
             )
 
     def test_config_to_json_and_back(self) -> None:
@@ -102,7 +102,7 @@ class PluginContract(ABC):
     def test_options_are_documented(self) -> None:
         """Have a schema, and a sentence for every option."""
         for own in self._loaded().components:
-            who = f"{own.kind} '{own.name}'"
+            who = _who(own)
             try:
                 own.config.model_json_schema()
             except Exception as error:
@@ -112,10 +112,10 @@ class PluginContract(ABC):
 
     def test_targets_resolve(self) -> None:
         """Have what they require, and be importable and callable."""
-        registry = self._registry()
-        for own in self._loaded().components:
-            target = _target(registry, own)
-            assert callable(target), f"target '{own.target}' of {own.kind} '{own.name}' cannot be called"
+        own = self._loaded()
+        for component in own.components:
+            target = _target(Registry((own,)), component)
+            assert callable(target), f"target '{component.target}' of {_who(component)} cannot be called"
 
     def test_options_are_what_targets_take(self) -> None:
         """Give each option to a keyword of the target."""
@@ -133,3 +133,7 @@ def _target(registry: Registry, own: Component) -> Any:
         return registry.load(own)
     except UnistdError as error:
         raise AssertionError(str(error)) from error
+
+
+def _who(own: Component) -> str:
+    return f"{own.kind} '{own.name}'"

@@ -20,7 +20,7 @@ from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
 from unistd.registry.spec import load_spec
 
-GROUPS = {"plugins": ["list", "show", "check"], "data": ["prepare", "import", "inspect", "check"]}
+GROUPS = {"plugins": ["list", "show", "check", "new"], "data": ["prepare", "import", "inspect", "check"]}
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 

@@ -34,7 +34,8 @@ class NewNameHead(TaskHead):
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Turn tokens (B, H·W, D), as the trunk left them, into frames (B, T', C', H, W)."""
-        maps = encoded.tokens.transpose(1, 2).unflatten(2, encoded.grid)
+        h, w = encoded.grid
+        maps = encoded.tokens.transpose(1, 2).reshape(len(encoded.tokens), -1, h, w)
         frames: Tensor = self.out_of(maps).unflatten(1, self.frames)
         (last,) = encoded.memory
         return last + frames if self.relative else frames
