@@ -95,7 +95,8 @@ def check_device(found: Diagnosis) -> None:
 
 def check_plugins(found: Diagnosis, registry: Registry) -> None:
     """Tell of every plug-in that failed and every name that is not unique."""
-    found.facts["plug-ins"] = f"{len(registry.plugins)} loaded, {len(registry.failures)} failed"
+    failed = sum(not failure.usable for failure in registry.failures)
+    found.facts["plug-ins"] = f"{len(registry.plugins)} loaded, {failed} failed"
     for failure in registry.failures:
         found.problems.append((f"{failure.where}: {failure.message}", failure.help or "unistd plugins list --verbose"))
     for (kind, name), offers in registry.clashes().items():

@@ -30,7 +30,11 @@ COMMANDS = (
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, epilog="Example: unistd plugins list --kind task")
 def plugins() -> None:
-    """Show what the installed plug-ins offer."""
+    """Show what the installed plug-ins offer.
+
+    UNISTD_PLUGINS=a,b lets in only these distributions beside unistd (empty: none), UNISTD_PLUGINS_OFF=a keeps some
+    out, and UNISTD_PLUGINS_STRICT=1 stops at the first one that is broken, or imports torch where it is declared.
+    """
 
 
 @click.command(epilog="Example: unistd plugins list --kind metric")
@@ -131,6 +135,7 @@ def _failure(failure: PluginFailure) -> dict[str, Any]:
         "distribution": plugin.dist,
         "version": plugin.version,
         "stage": failure.stage,
+        "usable": failure.usable,
         "error": failure.error,
         "where": failure.where,
         "help": failure.help,

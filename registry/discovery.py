@@ -15,11 +15,13 @@ from packaging.utils import canonicalize_name
 
 from unistd.registry.component import PLUGIN_API, Component, check_declaration
 from unistd.registry.errors import PluginError
-from unistd.registry.frames import own_frame
+from unistd.registry.frames import TorchWatch, declared_at, own_frame
 from unistd.registry.hooks import implement
 
 GROUP = "unistd"
 Stage = Literal["import", "compatibility", "registration", "declaration"]
+# How the line begins at which a failure is shown that has none of its own.
+BLAMED = {"compatibility": "PLUGIN_API", "registration": "def unistd_", "declaration": "def unistd_components"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,17 @@ class PluginInfo:
 
 @dataclass(frozen=True, slots=True)
 class PluginFailure:
-    """A plug-in that could not be loaded: at which stage, why, and the last line of its own code (``where``)."""
+    """A plug-in that could not be loaded: at which stage, why, and the last line of its own code (``where``).
+
+    One that is ``usable`` was loaded all the same, but not as it should be.
+    """
 
     plugin: Plugin
     stage: Stage
     error: str
     where: str
     help: str = ""
+    usable: bool = False
 
     @property
     def message(self) -> str:
@@ -61,7 +67,7 @@ class PluginFailure:
     @property
     def reason(self) -> str:
         """The second half of ``message``."""
-        return f"failed at {self.stage}: {self.error}"
+        return self.error if self.usable else f"failed at {self.stage}: {self.error}"
 
     def as_error(self) -> PluginError:
         """Return the failure as an error to raise."""
@@ -89,8 +95,10 @@ def load(environ: Mapping[str, str]) -> tuple[list[PluginInfo], list[PluginFailu
     failures = _absent(environ)
     taken: set[tuple[str, str, str]] = set()
     for plugin, entry in installed(environ):
-        result = _load(plugin, entry, taken)
+        with TorchWatch(entry.module) as torch:
+            result = _load(plugin, entry, taken)
         if isinstance(result, PluginInfo):
+            failures += [_slow(plugin, torch.where)] if torch.where else []
             loaded.append(result)
             taken |= {(plugin.dist, component.kind, component.name) for component in result.components}
         else:
@@ -132,6 +140,7 @@ def _keys(plugin: Plugin) -> set[str]:
 
 def _load(plugin: Plugin, entry: EntryPoint, taken: Collection[tuple[str, str, str]]) -> PluginInfo | PluginFailure:
     stage: Stage = "import"
+    module: ModuleType | None = None
     try:
         module = entry.load()
         stage = "compatibility"
@@ -141,12 +150,22 @@ def _load(plugin: Plugin, entry: EntryPoint, taken: Collection[tuple[str, str, s
         stage = "declaration"
         components = tuple(component for found in manager.hook.unistd_components() for component in found)
         check_components(components, plugin, taken)
-    except PluginError as error:
-        return PluginFailure(plugin, stage, error.message, entry.value, error.help)
     except (Exception, SystemExit) as error:
+        where = own_frame(error, entry.module)
+        if module is not None and where == entry.module:
+            where = declared_at(module, BLAMED[stage])
+        if isinstance(error, PluginError):
+            return PluginFailure(plugin, stage, error.message, where, error.help)
         text = shorten(f"{type(error).__name__}: {error}", width=300)
-        return PluginFailure(plugin, stage, text, own_frame(error, entry.module), _pip_hint(error, entry.dist))
+        return PluginFailure(plugin, stage, text, where, _pip_hint(error, entry.dist))
     return PluginInfo(plugin, components, manager)
+
+
+def _slow(plugin: Plugin, where: str) -> PluginFailure:
+    """Not a reason to do without it: in a command that needs torch anyway it is as good as any."""
+    text = "imports torch where it is declared, so that every command waits for it"
+    help_ = "import it only in the modules that a Component's 'target' names"
+    return PluginFailure(plugin, "declaration", text, where, help_, usable=True)
 
 
 def _check_api(module: ModuleType, plugin: Plugin) -> None:

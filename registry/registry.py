@@ -158,7 +158,7 @@ class Registry:
         if near := get_close_matches(name, names, n=1):
             help_ = f"did you mean '{near[0]}'? {help_}"
         dist = name.partition("/")[0] if "/" in name else ""
-        suspects = [failure for failure in self.failures if dist in ("", failure.plugin.dist)]
+        suspects = [own for own in self.failures if not own.usable and dist in ("", own.plugin.dist)]
         for failure in suspects[:3]:
             help_ += f"\n  or is it in {failure.plugin}, which {failure.reason} ({failure.where})"
         return help_

@@ -136,7 +136,7 @@ def _check_required(document: Document, registry: Registry) -> None:
         if not satisfied(requirement):
             raise MissingPlugin(_state(requirement), where=where, help=f"pip install '{requirement}'")
         for failure in registry.failures:
-            if failure.plugin.dist == canonicalize_name(requirement.name):
+            if not failure.usable and failure.plugin.dist == canonicalize_name(requirement.name):
                 raise MissingPlugin(f"the spec needs '{text}', but {failure.message}", where=where, help=failure.help)
 
 

@@ -156,7 +156,7 @@ task 'rain' needs 'h5py-missing>=3.8', which is not installed
 unistd_rain.py:2: task 'rain' cannot be imported: ModuleNotFoundError: No module named 'wradlib_missing'
   help: unistd doctor"""),
     (strict, PluginError, 3, """\
-unistd_old: plug-in 'old-one' (unistd-old 0.1) failed at compatibility: \
+unistd_old.py:1: plug-in 'old-one' (unistd-old 0.1) failed at compatibility: \
 it was written for plug-in API 0; this unistd has API 1
   help: pip install -U unistd-old"""),
     (hook, HookError, 3, """\
