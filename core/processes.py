@@ -108,7 +108,7 @@ def _others_needed() -> Iterator[None]:
         yield
     except RuntimeError as error:
         rank, count = this_process()
-        said = str(error).strip().splitlines()[0]
+        said = str(error).partition("] ")[2].partition(". This is typically")[0] or str(error)  # no paths of its makers
         raise ProcessLostError(
             f"process '{rank}' of {count} waited in vain for the others: {said}",
             help="what the one that died said last says why; --resume goes on from the last checkpoint",
