@@ -13,6 +13,7 @@ from unistd.core.errors import UnistdError
 COMMANDS = (
     LazyCommand("train", "Train one model on all tasks of a spec.", "unistd.cli.train:train"),
     LazyCommand("plan", "Show what training a spec will take.", "unistd.cli.plan:plan"),
+    LazyCommand("extend", "Add tasks to a trained run.", "unistd.cli.extend:extend"),
     LazyCommand("pretrain", "Pre-train a trunk on still frames.", "unistd.cli.pretrain:pretrain"),
     LazyCommand("evaluate", "Score a trained run in physical units.", "unistd.cli.evaluate:evaluate"),
     LazyCommand("compare", "Train several specs on equal budgets, side by side.", "unistd.cli.compare:compare"),

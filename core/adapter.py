@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -44,17 +46,40 @@ AdapterFactory = Callable[[Sequence[Site]], Mapping[str, Adapter]]
 
 
 class AdaptedLinear(nn.Module):
-    """A linear map with its adapter, which computes both so that their products can share memory."""
+    """A linear map with its adapter, which computes both so that their products can share memory.
+
+    Adapters that were added later correct the output of their own tasks alone, so that every other task computes what
+    it did before, to the bit.
+
+    Attributes:
+        task: Whose tokens come next; only looked at where something was added.
+    """
 
     def __init__(self, linear: nn.Linear, adapter: Adapter) -> None:
         super().__init__()
         self.linear = linear
         self.adapter = adapter
+        self.added = nn.ModuleList()
+        self._tasks: list[frozenset[str]] = []
+        self.task = ""
+
+    def add(self, adapter: Adapter, tasks: Collection[str]) -> None:
+        """Place ``adapter`` as well, for ``tasks`` alone."""
+        self.added.append(adapter)
+        self._tasks.append(frozenset(tasks))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x`` (..., D) to (..., O)."""
         output: Tensor = self.adapter(x, self.linear)
+        for adapter, tasks in zip(self.added, self._tasks, strict=True):
+            if self.task in tasks:
+                output = output + adapter(x, _nothing(x, output.shape[-1]))
         return output
+
+
+def _nothing(x: Tensor, features: int) -> nn.Linear:
+    """Return what looks like a linear map to 0, beside which an adapter gives its correction alone."""
+    return cast(nn.Linear, SimpleNamespace(weight=x.new_zeros(1, 1).expand(features, x.shape[-1]), bias=None))
 
 
 def site_of(path: str) -> str:

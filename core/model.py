@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -13,6 +13,7 @@ from unistd.core.backbone import Backbone
 from unistd.core.errors import ModelError, UsageError
 from unistd.core.head import TaskHead
 from unistd.core.position import sine_cosine_2d
+from unistd.core.ranked import RankedAdapter
 from unistd.core.temporal import TemporalFactory, TemporalModule
 
 
@@ -44,6 +45,8 @@ class UnifiedModel(nn.Module):
         check_names("task", heads)
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
+        self._sites: dict[str, Site] = {}
+        self._extended: list[AdaptedLinear] = []
         if temporal is not None:
             self._place_temporal(temporal)
         if adapter is not None:
@@ -58,6 +61,7 @@ class UnifiedModel(nn.Module):
 
     def _place(self, adapter: AdapterFactory) -> None:
         sites = {site.name: self._as_it_is(site) for site in [*self.backbone.sites(), *self._temporal_sites()]}
+        self._sites = sites
         for name, module in adapter(list(sites.values())).items():
             if name not in sites:
                 raise ModelError(
@@ -65,6 +69,27 @@ class UnifiedModel(nn.Module):
                 )
             linear = cast(nn.Linear, self.backbone.get_submodule(name))
             self.backbone.set_submodule(name, AdaptedLinear(linear, module))
+
+    def add_adapter(self, adapter: AdapterFactory, tasks: Collection[str]) -> None:
+        """Place more adapters, which only ``tasks`` go through, beside those there are.
+
+        Raises:
+            UsageError: There is no adapter at one of their sites, or their ranks would have to be learned.
+        """
+        for name, module in adapter(list(self._sites.values())).items():
+            place = self.backbone.get_submodule(name)
+            if not isinstance(place, AdaptedLinear):
+                raise UsageError(
+                    f"nothing can be added at '{name}', which has no adapter", help="add at sites that have one"
+                )
+            if isinstance(module, RankedAdapter) and module.plan is not None:
+                raise UsageError(
+                    "ranks of adapters that are added do not learn", help="choose one of fixed rank, such as 'moe-lora'"
+                )
+            place.add(module, tasks)
+        self._extended = [part for part in self.backbone.modules() if isinstance(part, AdaptedLinear) and part.added]
+        if not self._extended:
+            raise UsageError("no linear map got an added adapter", help="choose an adapter that makes some")
 
     def _as_it_is(self, site: Site) -> Site:
         linear = cast(nn.Linear, self.backbone.get_submodule(site.name))
@@ -89,6 +114,8 @@ class UnifiedModel(nn.Module):
             raise UsageError(f"the model has no task '{task}'", help=f"it has {', '.join(self.heads)}")
         head = cast(TaskHead, self.heads[task])
         encoded = head.encode(x)
+        for part in self._extended:
+            part.task = task
         positions = sine_cosine_2d(encoded.grid, self.backbone.width, encoded.tokens.device)
         tokens = self.backbone(encoded.tokens + positions.to(encoded.tokens.dtype), encoded.grid)
         return head.decode(encoded._replace(tokens=tokens))

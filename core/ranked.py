@@ -47,6 +47,12 @@ def ranked_adapters(module: nn.Module) -> Iterator[tuple[str, RankedAdapter]]:
             yield path, part
 
 
+def ranks_are_fixed(module: nn.Module) -> bool:
+    """Tell whether there are ranks that can learn, and none of them does so any longer."""
+    learning = [adapter.rank.requires_grad for _, adapter in ranked_adapters(module)]
+    return bool(learning) and not any(learning)
+
+
 def whole_ranks(ranks: Tensor, total: int, low: int, high: int) -> Tensor:
     """Return whole ranks (E,) from ``low`` to ``high`` that add up to ``total``, nearest to ``ranks`` (E,).
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from unistd.core.data.prepare import prepare
 from unistd.core.data.progress import Progress
-from unistd.core.data.schedule import JointSchedule
+from unistd.core.data.schedule import JointSchedule, divided
 from unistd.core.data.store import Store
 from unistd.core.data.store_place import default_store
 from unistd.core.errors import UsageError
@@ -66,6 +66,7 @@ def compose_model(
     import torch
 
     from unistd.core.model import UnifiedModel
+    from unistd.registry.extension import extend_model
 
     if frames is None:
         tasks = compose_tasks(spec, registry)
@@ -86,6 +87,7 @@ def compose_model(
         router = registry.factory("router", parts.router)
         adapter = partial(registry.factory("adapter", parts.adapter), router=router)
         model = UnifiedModel(backbone, heads, adapter=adapter, temporal=registry.factory("temporal", parts.temporal))
+        extend_model(spec, registry, model, router)
     _check_router(spec, registry, model)
     return model
 
@@ -173,12 +175,21 @@ def compose_schedule(spec: RunSpec, tasks: Mapping[str, ComposedTask], windows: 
     """Decide which task and which windows every step of the run draws."""
     return JointSchedule(
         {name: len(own) for name, own in windows.items()},
-        weights={name: own.config.weight for name, own in tasks.items()},
+        weights=_weights(spec, tasks, windows),
         sampling=spec.training.sampling,
         steps=spec.training.steps,
         seed=spec.seed,
-        batches=batches(spec, tasks),
+        batches={name: batch for name, batch in batches(spec, tasks).items() if name in windows},
     )
+
+
+def _weights(spec: RunSpec, tasks: Mapping[str, ComposedTask], windows: Mapping[str, Windows]) -> Mapping[str, float]:
+    weights = {name: tasks[name].config.weight for name in windows}
+    replay = spec.extends[-1].replay if spec.extends else None
+    if replay is None:
+        return weights
+    sizes = {name: len(own) for name, own in windows.items()}
+    return divided(sizes, weights, spec.training.sampling, spec.extends[-1].tasks, replay)
 
 
 def batches(spec: RunSpec, tasks: Mapping[str, ComposedTask]) -> dict[str, int]:

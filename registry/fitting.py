@@ -22,6 +22,7 @@ from unistd.registry.compose import compose_schedule, open_windows
 from unistd.registry.devices import open_fabric
 from unistd.registry.drawing import draw_window
 from unistd.registry.evaluation import evaluate_run
+from unistd.registry.extension import check_kept
 from unistd.registry.joint_run import JointRun
 from unistd.registry.observers import Observers
 
@@ -34,7 +35,8 @@ def open_training(run: JointRun) -> tuple[BatchReader, dict[str, Windows]]:
         UsageError: A batch cannot be divided over the processes.
     """
     open_fabric()  # joins the other processes, if there are any
-    training, validation = (open_windows(run.tasks, run.stores, split) for split in ("train", "val"))
+    stores = {name: run.stores[name] for name in run.spec.learning}
+    training, validation = (open_windows(run.tasks, stores, split) for split in ("train", "val"))
     schedule = compose_schedule(run.spec, run.tasks, training)
     rank, processes = this_process()
     check_batches(run, schedule, processes)
@@ -98,7 +100,9 @@ def fit_run(
             run.record["id"],
             observers.step_finished if observers else None,
         )
-        return observers.watch(training, checkpoint)
+        outcome = observers.watch(training, checkpoint)
+        check_kept(run.spec, run.forecaster)
+        return outcome
 
 
 def score_run(run: JointRun, console: Console) -> dict[str, Any]:

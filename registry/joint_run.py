@@ -28,6 +28,7 @@ from unistd.registry.compose import (
     open_stores,
     without_download,
 )
+from unistd.registry.extension import take_over
 from unistd.registry.packages import package_versions
 from unistd.registry.registry import Registry
 from unistd.registry.same_spec import same_spec
@@ -55,7 +56,8 @@ class JointRun:
         """
         tasks = compose_tasks(spec, registry)
         stores = open_stores(tasks, report)
-        forecaster = compose_forecaster(spec, registry, stores)
+        forecaster = compose_forecaster(without_download(spec) if spec.extends else spec, registry, stores)
+        origin = cls._take_over(spec, registry, stores, forecaster) if spec.extends else {}
         record = {
             "id": secrets.token_hex(8),
             "spec": spec.dump(),
@@ -64,8 +66,21 @@ class JointRun:
             "packages": package_versions(),
             "stores": {name: {"path": str(own.path.absolute()), "digest": own.digest} for name, own in stores.items()},
             "trunk": trunk_digest(forecaster.model.trunk_parameters()),
+            **origin,
         }
         return cls(spec, registry, tasks, stores, forecaster, RunFolder(spec.output), record)
+
+    @classmethod
+    def _take_over(
+        cls, spec: RunSpec, registry: Registry, stores: Mapping[str, Store], forecaster: Forecaster
+    ) -> dict[str, Any]:
+        """Give ``forecaster`` what the run that ``spec`` extends has learned; return what the record says of it."""
+        extension = spec.extends[-1]
+        base, checkpoint = cls.open(extension.run, registry, extension.checkpoint, ())
+        check_same_stores(base.record, {name: own for name, own in stores.items() if name in extension.tasks})
+        take_over(spec, forecaster, base.forecaster)
+        known = {"run": str(extension.run.absolute()), "id": base.record.get("id", ""), "step": checkpoint.step}
+        return {"extends": known | {"weights": extension.weights}}
 
     @classmethod
     def open(

@@ -63,6 +63,24 @@ class ModelSpec(Config):
     """The temporal module of each block; ``none`` for nothing."""
 
 
+class Extension(Config):
+    """What a run took over from another one, to which it adds tasks; ``unistd extend`` writes it."""
+
+    run: UserPath
+    """Folder of the run that was extended."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which of its weights were taken over."""
+    weights: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    """SHA-256 of all of them."""
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)]
+    """The tasks it had."""
+    replay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the steps that go on drawing these tasks, so that they are not forgotten; none freezes all that was
+    taken over."""
+    adapter: Annotated[Choice, Slot("adapter", "none")] = Choice("none")
+    """Adapters of fixed rank that the tasks added here, and no others, go through as well."""
+
+
 class Spec(Config):
     """What every spec says."""
 
@@ -95,14 +113,34 @@ class RunSpec(Spec):
     """The joint training run."""
     observers: tuple[Annotated[Choice, Slot("observer")], ...] = ()
     """Who watches the training, such as ``tensorboard``; installed plug-ins with hooks of their own do in any case."""
+    extends: tuple[Extension, ...] = ()
+    """The runs this one goes back to, the first one first."""
     output: UserPath
     """The run's folder."""
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Return the tasks this run adds to the one it extends; all of them where it extends none."""
+        held = self.extends[-1].tasks if self.extends else ()
+        return tuple(name for name in self.tasks if name not in held)
+
+    @property
+    def learning(self) -> tuple[str, ...]:
+        """Return the tasks that are drawn in training: those added, where what others need is frozen."""
+        frozen = bool(self.extends) and self.extends[-1].replay is None
+        return self.added if frozen else tuple(self.tasks)
+
+    def dump(self) -> dict[str, Any]:
+        """Return the resolved spec as plain data; a run that extends none says nothing of it."""
+        data = super().dump()
+        return data if self.extends else {key: value for key, value in data.items() if key != "extends"}
 
     def choices(self) -> Iterator[tuple[Kind, Choice]]:
         """Give every component the run is made of, with its kind; observers only watch it."""
         parts = self.model
         yield from (("backbone", parts.backbone), ("adapter", parts.adapter), ("router", parts.router))
         yield "temporal", parts.temporal
+        yield from (("adapter", extension.adapter) for extension in self.extends)
         for choice in self.tasks.values():
             config = cast(TaskConfig, choice.config)
             yield "task", choice

@@ -67,13 +67,16 @@ def load_any(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> R
     return _seen_by_plugins(document, _validate(document, registry, _kind(document.data)), registry)
 
 
-def load_resolved(data: dict[str, Any], registry: Registry, path: Path) -> RunSpec:
-    """Validate what ``RunSpec.dump`` returned; ``path`` is where it was kept, for messages.
+def load_resolved(data: dict[str, Any], registry: Registry, path: Path, overrides: Iterable[str] = ()) -> RunSpec:
+    """Validate what ``RunSpec.dump`` returned, ``overrides`` on top; ``path`` is where it was kept, for messages.
 
     Raises:
         SpecError, MissingPlugin: As ``load_spec``, when the installed plug-ins are not those of the dump.
     """
-    return _validate(_of_kind(_recorded(data, path), RunSpec), registry, RunSpec)
+    document = _recorded(data, path)
+    for override in overrides:
+        document.override(override)
+    return _validate(_of_kind(document, RunSpec), registry, RunSpec)
 
 
 def load_any_resolved(data: dict[str, Any], registry: Registry, path: Path) -> RunSpec | PretrainSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from math import ceil
 from typing import Any, TypedDict
@@ -136,11 +136,27 @@ class JointSchedule:
         return np.argsort(numbers, kind="stable")
 
 
-def _shares(sizes: Mapping[str, int], weights: Mapping[str, float], sampling: Sampling) -> list[int]:
+def divided(
+    sizes: Mapping[str, int], weights: Mapping[str, float], sampling: Sampling, group: Collection[str], share: float
+) -> dict[str, float]:
+    """Return ``weights`` under which the tasks of ``group`` together are drawn in ``share`` of the steps."""
+    raw = _raw(sizes, weights, sampling)
+    inside = sum(own for task, own in raw.items() if task in group)
+    outside = sum(raw.values()) - inside
+    return {
+        task: weight * (share / inside if task in group else (1 - share) / outside) for task, weight in weights.items()
+    }
+
+
+def _raw(sizes: Mapping[str, int], weights: Mapping[str, float], sampling: Sampling) -> dict[str, float]:
     power = (
         1.0 if isinstance(sampling, Proportional) else 1 / sampling.tau if isinstance(sampling, Temperature) else 0.0
     )
-    raw = {task: weights[task] * size**power for task, size in sizes.items()}
+    return {task: weights[task] * size**power for task, size in sizes.items()}
+
+
+def _shares(sizes: Mapping[str, int], weights: Mapping[str, float], sampling: Sampling) -> list[int]:
+    raw = _raw(sizes, weights, sampling)
     total = sum(raw.values())
     return [max(1, round(share / total * _WHOLE)) for share in raw.values()]
 

@@ -44,7 +44,8 @@ def _validation(run: RunContents) -> Html:
         return paragraph(
             "No validation yet: the first is at step ", str(run.spec["training"]["checkpoint"]["every"]), "."
         )
-    lines = {name: _line([(row["step"], _ratio(row, name)) for row in rows]) for name in run.tasks}
+    scored = [name for name in run.tasks if name in rows[-1]["errors"]]  # tasks that are frozen are not
+    lines = {name: _line([(row["step"], _ratio(row, name)) for row in rows]) for name in scored}
     if len(run.spec["tasks"]) > 1:
         lines["all tasks"] = _line([(row["step"], row["score"]) for row in rows])._replace(heavy=True)
     said = f"Validation error ÷ persistence; the best mean is {best['score']:.3f} at step {best['step']} (dashed)."

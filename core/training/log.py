@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from unistd.core.processes import is_first
 from unistd.core.training.durable import replace_file
 
 Row = Mapping[str, Any]
@@ -17,13 +16,15 @@ Row = Mapping[str, Any]
 
 class JsonLines:
     """Appends rows; ``resume_at`` first drops rows of steps that will be done again, so that one clean curve
-    remains. ``copy`` is called with every row as well. Only the first process of a run writes or copies any.
+    remains. ``copy`` is called with every row as well. Without ``path`` nothing is written or copied.
     """
 
-    def __init__(self, path: Path, resume_at: int | None = None, copy: Callable[[Row], None] | None = None) -> None:
-        self.path, self._copy = path, copy
+    def __init__(
+        self, path: Path | None, resume_at: int | None = None, copy: Callable[[Row], None] | None = None
+    ) -> None:
+        self._copy = copy
         self._file: IO[str] | None = None
-        if not is_first():
+        if path is None:
             return
         if resume_at is not None and path.exists():
             kept = [line for line in path.read_text().splitlines() if _step(line) <= resume_at]

@@ -18,7 +18,7 @@ from unistd.core.data.prefetch import Prefetcher
 from unistd.core.data.windows import Windows
 from unistd.core.forecaster import Forecaster
 from unistd.core.processes import is_first, this_process
-from unistd.core.ranked import ranked_adapters
+from unistd.core.ranked import ranked_adapters, ranks_are_fixed
 from unistd.core.training.account import account, check_upcoming, check_whole, upcoming
 from unistd.core.training.average import Average
 from unistd.core.training.checkpoint import Checkpoint
@@ -140,7 +140,8 @@ class JointTraining:
             first, restored = checkpoint.step, account(checkpoint, self.versions)
             wrapped, optimizer = self._restore(checkpoint, tally)
         rows: list[Row] = []
-        log = JsonLines(self.run.log, -1 if checkpoint is None else first, rows.append if self.observe else None)
+        path = self.run.log if is_first() else None
+        log = JsonLines(path, -1 if checkpoint is None else first, rows.append if self.observe else None)
         batches = Prefetcher(self.reader.read, range(first, self.settings.steps), self.settings.workers)
         step = first
         check_equal_weights(step, self.forecaster)
@@ -313,7 +314,7 @@ class JointTraining:
         log.sync()
         state = {
             "best": self.best,
-            "ranks_fixed": self.phase is not None and step >= self.phase.end,
+            "ranks_fixed": ranks_are_fixed(self.forecaster),
             "tally": tally.state(),
             "next": upcoming(self.reader.schedule, step),
             "versions": {group: dict(own) for group, own in self.versions.items()},

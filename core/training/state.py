@@ -72,13 +72,26 @@ def snapshot(
 
 
 def restore_model(checkpoint: Checkpoint, forecaster: Forecaster) -> None:
-    """Put the model's tensors back, strictly, into experts of the size they had then.
+    """Put the model's tensors back, strictly, into experts of the size they had then; what does not learn stays so.
 
     Raises:
         CheckpointError: A tensor is missing, superfluous or of another shape.
     """
-    adopt_ranks(forecaster, checkpoint.tensors["model"], fixed=checkpoint.state["ranks_fixed"])
+    resize(forecaster, checkpoint.tensors["model"], fixed=checkpoint.state["ranks_fixed"])
     copy_strictly(checkpoint.tensors["model"], learned_tensors(forecaster))
+
+
+def resize(module: nn.Module, stored: Mapping[str, Tensor], *, fixed: bool) -> None:
+    """Give the experts of ``module`` the size that ``stored`` tensors have; what does not learn stays so.
+
+    Raises:
+        CheckpointError: The stored ranks are not those of these experts.
+    """
+    still = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    adopt_ranks(module, stored, fixed=fixed)
+    for name, parameter in module.named_parameters():
+        if name in still:
+            parameter.requires_grad_(requires_grad=False)
 
 
 def use_average(checkpoint: Checkpoint, forecaster: Forecaster) -> bool:

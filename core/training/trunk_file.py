@@ -15,8 +15,8 @@ from unistd.core.errors import CheckpointError, ModelError
 from unistd.core.training.durable import replace_file
 
 
-def trunk_digest(parameters: Mapping[str, nn.Parameter]) -> str:
-    """Return a hash of the trunk's weights; equal hashes mean equal bits."""
+def trunk_digest(parameters: Mapping[str, Tensor]) -> str:
+    """Return a hash of the trunk's weights, or of other tensors by name; equal hashes mean equal bits."""
     digest = hashlib.sha256()
     for name, parameter in sorted(parameters.items()):
         digest.update(name.encode())

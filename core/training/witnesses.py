@@ -84,7 +84,7 @@ def idle_parts(forecaster: nn.Module, optimizer: Optimizer, drawn: Mapping[str, 
 
 
 def _idle(part: nn.Module, optimizer: Optimizer) -> bool:
-    own = [p for p in part.parameters() if p.numel()]
+    own = [p for p in part.parameters() if p.numel() and p.requires_grad]
     return bool(own) and not any(
         bool(optimizer.state[p]["exp_avg_sq"].any()) for p in own if "exp_avg_sq" in optimizer.state.get(p, {})
     )

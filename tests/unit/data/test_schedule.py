@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from unistd.core.data.schedule import JointSchedule
+from unistd.core.data.schedule import JointSchedule, divided
 from unistd.core.errors import UsageError
 from unistd.core.training.settings import Proportional, Temperature, Uniform
 
@@ -146,3 +146,12 @@ def test_a_schedule_that_cannot_be_is_refused(changes, message):
 def test_a_batch_that_processes_cannot_share_is_refused():
     with pytest.raises(UsageError, match=r"batch '4' of task '.*' cannot be divided evenly over 3 processes"):
         schedule().indices(0, 0, 3)
+
+
+@pytest.mark.parametrize("sampling", [Proportional(), Uniform(), Temperature(tau=3)])
+def test_a_group_of_tasks_is_drawn_at_a_stated_share(sampling):
+    weights = {"taxi": 1.0, "digits": 2.0, "sst": 0.5}
+    made = schedule(sampling=sampling, weights=divided(SIZES, weights, sampling, ["taxi", "sst"], 0.25), steps=400)
+    before, after = counts(schedule(sampling=sampling, weights=weights, steps=4000)), counts(made)
+    assert after["taxi"] + after["sst"] == pytest.approx(100, abs=2)
+    assert after["taxi"] / after["sst"] == pytest.approx(before["taxi"] / before["sst"], rel=0.25)
