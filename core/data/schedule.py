@@ -61,7 +61,9 @@ class JointSchedule:
         self._remember()
 
     def _remember(self) -> None:
-        self._shuffled = lru_cache(maxsize=2 * len(self.sizes))(self._shuffle)  # a batch that straddles epochs needs two
+        self._shuffled = lru_cache(maxsize=2 * len(self.sizes))(
+            self._shuffle
+        )  # a batch that straddles epochs needs two
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_shuffled"}
