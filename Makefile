@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One thread a test process: two test processes share two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist loadfile
 
-.PHONY: help install quickstart real test test-slow check bench bench-scale bench-joint lint types imports wheel format clean bench-resume docs docs-pages
+.PHONY: help install quickstart real test test-slow check bench bench-scale bench-joint lint types imports wheel format clean bench-resume docs docs-pages docs-metrics docs-tasks bench-prepare
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ bench-scale: install ## how a run grows with tasks, experts, tokens; rewrites be
 
 bench-resume: install ## kill a run at 100 moments, go on, compare every bit; rewrites benchmarks/results/resume.json (about 10 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/resume.py --json benchmarks/results/resume.json
+
+bench-prepare: install ## MB/s of a conversion with 1 and 2 workers; rewrites benchmarks/results/prepare.json (about 3 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/prepare.py --json benchmarks/results/prepare.json
 
 bench-joint: install ## one model for all tasks beside its rivals, 3 seeds, and what each part brings (an hour and more on two cores)
 	$(BIN)/unistd pretrain benchmarks/joint/pretrain.yaml $(if $(wildcard runs/joint-pretrain/spec.json),--resume)
