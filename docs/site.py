@@ -23,8 +23,10 @@ def on_files(files: Any, config: Any) -> Any:
         text = page.content_string if page.src_uri in PAGES else _rewritten(page.content_string, page.src_uri)
         for _, target in LINK.findall(text):
             path = posixpath.normpath(posixpath.join(posixpath.dirname(page.src_uri), target))
-            if path.startswith("files/") and not files.get_file_from_path(path):
-                files.append(File.generated(config, path, content=(ROOT / path.removeprefix("files/")).read_bytes()))
+            source = ROOT / path.removeprefix("files/")
+            if path.startswith("files/") and source.is_file() and not files.get_file_from_path(path):
+                hidden = InclusionLevel.NOT_IN_NAV
+                files.append(File.generated(config, path, content=source.read_bytes(), inclusion=hidden))
     return files
 
 
@@ -43,8 +45,8 @@ def _moved(name: str) -> str:
 def _from_top(target: str) -> str:
     if re.match(r"https?:", target):
         return target
-    if target == "docs/tasks":
-        return "tasks/README.md"
+    if (ROOT / target).is_dir():
+        target = f"{target.rstrip('/')}/README.md"
     return target.removeprefix("docs/") if target.startswith("docs/") or target in PAGES else f"files/{target}"
 
 

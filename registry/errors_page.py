@@ -8,7 +8,7 @@ from types import ModuleType
 
 from pydantic import ValidationError
 
-from unistd.core import errors as core_errors
+from unistd.core import errors as core_errors, processes
 from unistd.core.errors import UnistdError
 from unistd.core.markdown import page, prose, table
 from unistd.registry import errors as registry_errors, issues
@@ -19,7 +19,7 @@ from unistd.registry.registry import Registry
 from unistd.registry.run_spec import RunSpec
 from unistd.registry.spec_page import MADE
 
-HOMES: tuple[ModuleType, ...] = (core_errors, registry_errors, issues)
+HOMES: tuple[ModuleType, ...] = (core_errors, processes, registry_errors, issues)
 """Modules that define errors."""
 WRONG = """\
 name: rain
@@ -43,6 +43,7 @@ CODES = """\
 | 1 | it was started and failed | read `help:`; a run goes on with `--resume` |
 | 2 | spec, command or argument is wrong; nothing was started | correct what the message points at |
 | 3 | a plug-in or the environment is missing or broken | `unistd doctor`, `unistd plugins check` |
+| 75 | of one process of several: another is gone | read what the command that started them says |
 | 130 | interrupted, by Ctrl-C or a signal; a run has saved its state | `unistd train SPEC --resume` |
 
 `--verbose`, with any command, shows where in the code an error comes from. An error of any other class is a bug of

@@ -8,25 +8,28 @@ from dataclasses import fields
 
 from unistd.core.markdown import page, prose, table
 from unistd.registry.component import KINDS, PLUGIN_API, Component, Config, TaskConfig
-from unistd.registry.hooks import Hooks
+from unistd.registry.hooks import Hooks, SpecIssue
 from unistd.registry.spec_page import MADE
 
 INTRO = f"""\
 {MADE}
 
 A plug-in is a module with `PLUGIN_API = {PLUGIN_API}` and at least one hook, named by an entry point in the group
-`unistd`. How to write one: [Write a plug-in](../plugin.md).
+`unistd`. How to write one: [Write a plug-in](../plugin.md); when each hook is called, and what becomes of its errors:
+[Hooks](../hooks.md).
 """
 
 
 def hooks_page() -> str:
     """Return the page."""
     hooks = [(name, hook) for name, hook in vars(Hooks).items() if not name.startswith("_")]
-    parts = ["# Hooks", INTRO]
+    parts = ["# Hooks and declarations", INTRO]
     for name, hook in hooks:
         parts += [f"## {name}", f"```python\n@hookimpl\n{_head(name, hook)}\n```", prose(inspect.getdoc(hook) or "")]
     kinds = ", ".join(f"`{kind}`" for kind in KINDS)
     parts += [
+        "## SpecIssue",
+        prose(_lead(SpecIssue)),
         "## Component",
         prose(_lead(Component)),
         f"Kinds: {kinds}.",

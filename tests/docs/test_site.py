@@ -41,6 +41,7 @@ def test_every_page_has_a_place_in_the_menu(hook):
         ("index.md", "../CONTRIBUTING.md", "CONTRIBUTING.md"),
         ("tasks/README.md", "../../README.md", "../README.md"),
         ("tasks/README.md", "../metrics.md", "../metrics.md"),
+        ("start.md", "../examples/plugins/unistd-hello-task", "files/examples/plugins/unistd-hello-task/README.md"),
         ("start.md", "https://example.org/a.md", "https://example.org/a.md"),
         ("start.md", "import.md#arrays", "import.md#arrays"),
     ],

@@ -104,7 +104,7 @@ def test_a_command_that_cannot_be_given_is_found(line, what):
 
 def cheap(line: str) -> bool:
     words = line.split()[1:]
-    return words[0] in CHEAP and not re.search(r"\b[A-Z]{1,}\b|…|runs/|unistd-|\*|\||--model", line)
+    return words[0] in CHEAP and not re.search(r"\b[A-Z]{1,}\b|…|runs/|unistd-|plugins check|\*|\||--model", line)
 
 
 def whole_commands(text: str) -> list[str]:
@@ -253,7 +253,7 @@ def test_the_plug_in_shown_keeps_its_contract_and_is_short(shown_plugin):
     names = [name for name, _ in inspect.getmembers(tests, inspect.ismethod) if name.startswith("test_")]
     for name in names:
         getattr(tests, name)()
-    assert len(names) == 7
+    assert len(names) >= 7
     own = largest_error.LargestError(leads=2, unit="mm")
     own.update(torch.tensor([1.0, 5.0]).reshape(1, 2, 1, 1, 1), torch.tensor([3.0, torch.nan]).reshape(1, 2, 1, 1, 1))
     assert own.compute().value == 2
