@@ -61,8 +61,7 @@ def list_plugins(state: State, kind: str | None, *, as_json: bool, names: bool) 
         return
     columns = ["kind", "name", "distribution", "version", "summary"]
     click.echo(_table(rows, [*columns[:4], "plugin", "target", "options"] if state.verbose else columns))
-    click.echo()
-    for own in _hooks(registry):
+    for own in () if kind else _hooks(registry):
         who = f"plug-in '{own['plugin']}' ({own['distribution']} {own['version']})"
         click.echo(f"{who} implements {', '.join(own['hooks'])}")
     for failure in registry.failures:
