@@ -23,6 +23,7 @@ from unistd.registry.registry import Registry
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST = 40  # characters; more would break the lines of the rendered code differently
+WORDS = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 HELP = "lower-case words joined by hyphens, such as unistd-rain"
 
 
@@ -54,9 +55,10 @@ class NewPackage:
         Raises:
             UsageError: It is not.
         """
-        if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", self.name) or len(self.name) > LONGEST:
+        named = all(re.fullmatch(WORDS, part) for part in (self.name, self.component))
+        if not named or len(self.name) > LONGEST:
             near = canonicalize_name(self.name)
-            good = near != self.name and re.fullmatch(r"[a-z][a-z0-9-]*", near) and len(near) <= LONGEST
+            good = near != self.name and re.fullmatch(WORDS, near) and len(near) <= LONGEST
             raise UsageError(
                 f"a package cannot be named '{self.name}'",
                 help=f"'{near}', for one" if good else f"{HELP}, at most {LONGEST} characters",
@@ -68,6 +70,8 @@ class NewPackage:
         """Say why the name is somebody else's."""
         if keyword.iskeyword(self.module):
             yield f"'{self.module}' is a keyword of Python"
+        if self.component in ("null", "true", "false"):
+            yield f"'{self.component}' is no name in YAML"
         if self.module in sys.stdlib_module_names:
             yield f"module '{self.module}' of Python's own library would be hidden"
         if any(Distribution.discover(name=self.name)):
@@ -118,9 +122,7 @@ class NewPackage:
             "newname": self.component,
             "newkind": self.kind,
         }
-        for stand_in, own in stand_ins.items():
-            text = text.replace(stand_in, own)
-        return text
+        return re.sub("|".join(stand_ins), lambda found: stand_ins[found[0]], text)
 
     def _defined(self) -> set[str]:
         return {node.name for node in self._nodes() if isinstance(node, ast.ClassDef)}

@@ -1,6 +1,7 @@
 """The contracts as tests: subclass one, write ``make``, and pytest asks everything a component of its kind must hold.
 
-Needs pytest, ``pip install 'unistd[testing]'``; names are resolved on first use.
+Needs pytest, ``pip install 'unistd[testing]'``; names are resolved on first use. What is asked of a plug-in as a whole
+is ``unistd.registry.testing.PluginContract``; ``unistd plugins check`` asks both without pytest.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 
 import pytest
 
@@ -105,3 +107,9 @@ def test_every_check_has_its_wrong_plugin():
     checks = {name for name, _ in inspect.getmembers(PluginContract, inspect.isfunction) if name.startswith("test_")}
     tried = ["test_an_entry_point_names_it", *(f"test_{name}" for _, _, name, _ in WRONG)]
     assert [check for check in checks if not any(check.startswith(name) for name in tried)] == []
+
+
+def test_checks_that_python_leaves_out_are_not_taken_for_passed():
+    code = "from unistd.core.testing.run import ask; list(ask(object()))"
+    done = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True, text=True, check=False)
+    assert "'python -O' takes out every check of a contract" in done.stderr

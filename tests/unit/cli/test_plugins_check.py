@@ -177,3 +177,12 @@ def test_a_name_of_two_plugins_is_a_problem(installed_plugin, plugin_source, mon
     assert (
         "metric name 'skill' of plug-in 'plug' (unistd-b 1.0) is offered by 2: unistd-a/skill, unistd-b/skill" in said
     )
+
+
+@pytest.mark.usefixtures("not_alone")
+def test_an_installation_that_was_broken_off_is_a_problem(installed_plugin, plugin_source, monkeypatch, capsys):
+    path = installed_plugin("demo-a", plugin_source).path
+    next(path.parent.glob("demo_a-*/METADATA")).unlink()
+    monkeypatch.setenv("UNISTD_PLUGINS", "unknown")
+    assert main(["plugins", "check", "unknown"]) == 3
+    assert "plug-in 'plug' (unknown ?) has no metadata: its installation was broken off" in capsys.readouterr().err

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import compileall
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from unistd.cli import new_package
 from unistd.cli.main import main
 from unistd.cli.new_package import TEMPLATES, NewPackage
 from unistd.registry.component import KINDS, PLUGIN_API
@@ -153,6 +156,8 @@ def test_the_command_says_what_it_wrote_and_what_is_next(tmp_path, monkeypatch, 
     [
         ("Unistd_Rain", "task", "named 'Unistd_Rain'\n  help: 'unistd-rain', for one"),
         ("1rain", "task", "named '1rain'\n  help: lower-case words joined by hyphens, such as unistd-rain, at most 40"),
+        ("unistd-3d", "task", "help: lower-case words"),
+        ("unistd-null", "task", "'unistd-null': 'null' is no name in YAML"),
         ("rain-", "task", "help: lower-case words"),
         ("../rain", "task", "help: lower-case words"),
         (41 * "r", "task", "at most 40 characters"),
@@ -178,6 +183,15 @@ def test_a_name_that_cannot_work_is_refused(tmp_path, monkeypatch, capsys, name,
     assert f"a package cannot be named '{name}'" in said
     assert text in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_pip_compiles_of_the_templates_is_left_out(tmp_path, monkeypatch):
+    shutil.copytree(TEMPLATES, tmp_path / "templates", ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(tmp_path / "templates", quiet=1)
+    monkeypatch.setattr(new_package, "TEMPLATES", tmp_path / "templates")
+    NewPackage("unistd-rain", "task").write(tmp_path / "rain")
+    assert list((tmp_path / "templates").rglob("*.pyc"))
+    assert [path.suffix for path in files(tmp_path / "rain") if path.suffix == ".pyc"] == []
 
 
 def test_names_of_other_kinds_are_free(tmp_path):
