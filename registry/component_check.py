@@ -16,8 +16,10 @@ from unistd.core.task import Task
 from unistd.core.testing import adapter, head, metric, router, temporal
 from unistd.core.testing.run import ask
 from unistd.registry.component import Component, Config, Kind
-from unistd.registry.errors import PluginError
+from unistd.registry.discovery import Plugin
+from unistd.registry.errors import HookError, MissingRequirement, PluginError
 from unistd.registry.frames import own_frame
+from unistd.registry.implementer import Implementer
 from unistd.registry.registry import Registry
 
 LARGEST = 5_000_000
@@ -37,6 +39,7 @@ SIZES: Mapping[Kind, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
         },
     ),
     "metric": ((), {"leads": metric.LEADS}),
+    "observer": ((), {}),
     "router": ((router.WIDTH, router.EXPERTS), {}),
     "task": ((), {}),
     "temporal": ((temporal.WIDTH,), {}),
@@ -63,10 +66,14 @@ def check_component(component: Component, qualified: str, registry: Registry) ->
     """Import ``component``, found as ``qualified``, build it with its defaults and ask its contract.
 
     A ``UsageError`` says that the component does not take the tiny sizes; it goes no further, and that is no problem.
+    Nor is a package that only this component requires: whoever asks for it is told what to install.
     """
     checked = Checked(component)
     try:
         registry.load(component)
+    except MissingRequirement as error:
+        checked.came = f"not imported, for it needs {error.help.removeprefix('pip install ')}, which is not installed"
+        return checked
     except PluginError as error:
         checked.came = "not imported"
         checked.problems.append(error)
@@ -87,7 +94,7 @@ def check_component(component: Component, qualified: str, registry: Registry) ->
         checked.add(text, error, f"unistd plugins show {qualified} names them")
     else:
         why_not = _unasked(made)
-        checked.came = f"built; its contract is not asked, for {why_not}" if why_not else _asked(checked, make)
+        checked.came = f"built; its contract is not asked, for {why_not}" if why_not else _asked(checked, made, make)
     return checked
 
 
@@ -115,7 +122,9 @@ def _unasked(made: Any) -> str:
     return "it adapts nothing here" if isinstance(made, Mapping) and not made else ""
 
 
-def _asked(checked: Checked, make: Callable[..., Any]) -> str:
+def _asked(checked: Checked, made: Any, make: Callable[..., Any]) -> str:
+    if checked.component.kind == "observer":
+        return _hooks(checked, made)
     name = f"{checked.component.kind.capitalize()}Contract"
     own = type(name, (getattr(testing, name),), {"make": lambda _, *args, **options: make(*args, **options)})()
     count = 0
@@ -127,3 +136,12 @@ def _asked(checked: Checked, make: Callable[..., Any]) -> str:
             text = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
             checked.add(f"fails {check} of {name}: {text}", error, f"unistd.core.testing.{name} says what is asked")
     return f"built; {count} checks of {name}"
+
+
+def _hooks(checked: Checked, observer: object) -> str:
+    try:
+        own = Implementer.of_observer(Plugin(checked.component.name, "", ""), observer)
+    except HookError as error:
+        checked.problems.append(error)
+        return "built; not called"
+    return f"built; implements {', '.join(own.names)}"
