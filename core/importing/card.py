@@ -138,6 +138,30 @@ class WindowCard(Settings):
     """Forecast frames T'."""
 
 
+class MaskCard(Settings):
+    """Which pixels have a value, where another array says it: one for all frames (y, x), or one a frame."""
+
+    files: Patterns | None = None
+    """Files of the mask, relative to the card; by default the mask lies in the files of the values."""
+    format: Format | None = None
+    """What these files are; told by their suffix by default."""
+    variable: Text = "mask"
+    """Name of its array, in formats that have names."""
+    dims: Annotated[tuple[Text, ...], Field(min_length=2)] | None = None
+    """What each of its axes is, such as ``[y, x]`` or ``[time, y, x]``, where the file does not say it."""
+    time: TimeCard | None = None
+    """Where the times of a mask in several files come from, as for the values; they have to be those of the values."""
+    valid: Annotated[tuple[float, ...], Field(min_length=1)]
+    """Values of the mask where there is data, such as ``[1]``; elsewhere it is missing, in all channels."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in ("format", "time"):
+            if self.files is None and getattr(self, name) is not None:
+                raise issue_at((name,), "has no effect without 'files'", "leave it out")
+        return self
+
+
 class ImportCard(Settings):
     """What a user's files hold, and the protocol their frames are used under."""
 
@@ -171,6 +195,8 @@ class ImportCard(Settings):
     """How frames are divided into training, validation and test."""
     missing: Literal["error", "mask"] = "error"
     """Whether missing values stop the import, or take no part in loss and scores."""
+    mask: MaskCard | None = None
+    """Another array that says which pixels are missing, beside what ``fill_value`` and NaN say."""
     fill_value: float | None = None
     """A value of the array that means missing; NaN always does, and so does what NetCDF declares."""
     scale_factor: float = 1.0
@@ -212,6 +238,8 @@ class ImportCard(Settings):
             raise issue_at(("normalization",), "must have a 'value_range' to be 'range'", "value_range: [0, 1]")
         if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
             raise issue_at(("value_range",), "must be a smaller and a larger value", "value_range: [0, 1]")
+        if self.mask is not None and self.missing == "error":
+            raise issue_at(("mask",), "has no effect while missing values stop the import", "missing: mask")
         if self.scale_factor == 0:
             raise issue_at(("scale_factor",), "must not be 0: every value would be the same", "")
         self._check_axes()

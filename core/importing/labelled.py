@@ -133,7 +133,11 @@ def _axis(data: xr.Dataset, dim: str, path: Path) -> Axis:
 
 def _times(data: xr.Dataset, dims: tuple[str, ...], card: ImportCard, path: Path) -> Times | None:
     if card.time is None:
-        known = [str(n) for n, v in data.variables.items() if " since " in str(v.attrs.get("units", "")) and v.ndim < 2]
+        known = [
+            str(n)
+            for n, v in data.variables.items()
+            if " since " in str(v.attrs.get("units", "")) and (v.size == 1 or (v.ndim == 1 and v.dims[0] in dims))
+        ]
         name = next((name for name in known if name in dims), known[0] if len(known) == 1 else None)
     else:
         name = card.time.coordinate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from unistd.core.importing.card import ImportCard
 from unistd.core.importing.files import channel_groups, find_files, group_blocks, raw_files, relative
 from unistd.core.importing.join import in_time, in_turn, same_grid, same_times
 from unistd.core.importing.layout import Block, blocks
+from unistd.core.importing.mask import mask_files, masked
 from unistd.core.importing.readers import open_file
 from unistd.core.importing.splits import Names, divide
 from unistd.core.importing.times import Times
@@ -84,7 +85,7 @@ class ImportedTask(Task):
         )
 
     def _version(self) -> str:
-        paths = [path for paths in self._files.values() for path in paths]
+        paths = [path for paths in self._files.values() for path in paths] + mask_files(self.own, self._folder)
         parts = [part for path in paths for part in raw_files(path)]
         sizes = {relative(Path(part), self._folder): Path(part).stat().st_size for part in parts}
         content = json.dumps([self.own.model_dump(mode="json"), sizes], sort_keys=True)
@@ -103,7 +104,9 @@ class ImportedTask(Task):
         """
         groups = {names: self._group(names, paths) for names, paths in self._files.items()}
         runs = next(iter(groups.values()))
-        return runs if len(groups) == 1 else [self._side_by_side({names: own[0] for names, own in groups.items()})]
+        if len(groups) > 1:
+            runs = [self._side_by_side({names: own[0] for names, own in groups.items()})]
+        return [self._masked(run, alone=len(runs) == 1) for run in runs]
 
     @cached_property
     def splits(self) -> list[Names]:
@@ -161,6 +164,15 @@ class ImportedTask(Task):
         return [
             _stacked([own[i] for own in variables], list(by_key.values()), channels) for i in range(len(variables[0]))
         ]
+
+    def _masked(self, run: Run, *, alone: bool) -> Run:
+        """Take out what the mask says is missing."""
+        own = self.own
+        if own.mask is None:
+            return run
+        frames = masked(run.frames, run.blocks, run.times, own.mask, own, self._folder, alone=alone)
+        files = (*run.files, *(part for path in mask_files(own, self._folder) for part in raw_files(path)))
+        return replace(run, frames=frames, files=files)
 
     def _side_by_side(self, runs: dict[tuple[str, ...], Run]) -> Run:
         """Join channels that lie in different files."""

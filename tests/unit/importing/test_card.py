@@ -57,6 +57,12 @@ def test_all_errors_come_at_once_with_their_places(card):
         (("{start: 2016-01-01}", "{start: '2016-01-01T00:00Z'}"), "5:15: 'start' must be a date such as"),
         (("{start: 2016-01-01}", "{start: 2016-01-01, pattern: '%Y'}"), "5:1: 'time' must have one of 'coordinate'"),
         (("{start: 2016-01-01}", "{pattern: 'a_{number}'}"), "5:1: 'time' must have one of 'coordinate'"),
+        (("window:", "mask: {valid: [1]}\nwindow:"), "7:1: 'mask' has no effect while missing values stop the import"),
+        (("window:", "missing: mask\nmask: {files: [m.npy]}\nwindow:"), "8:1: 'valid' is missing in 'mask'"),
+        (
+            ("window:", "missing: mask\nmask: {valid: [1], format: npy}\nwindow:"),
+            "8:28: 'format' has no effect without",
+        ),
         (("{start: 2016-01-01}", "{start: 2016-01-01, units: days}"), "5:34: 'units' has no effect without"),
         (("[0.7, 0.15, 0.15]", "[0.7, 0.15, 0.1]"), "8:9: 'fractions' must be three shares above 0 that add up to 1"),
         (("fractions: [0.7, 0.15, 0.15]", ""), "8:1: 'split' must have one of 'fractions', 'dates', 'names'"),
