@@ -19,9 +19,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, aligned: bool
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
+def without_references(text: str) -> str:
+    """Return the text of a docstring without the sections of the design it refers to, which no page has."""
+    return re.sub(r"\s+\((?:method|protocols) §[^)]*\)", "", text)
+
+
 def prose(text: str) -> str:
-    """Return the text of a docstring as one line of Markdown, without references to the paper's sections."""
-    return " ".join(re.sub(r"\s+\(method §[^)]*\)", "", text).replace("``", "`").split())
+    """Return the text of a docstring as one line of Markdown."""
+    return " ".join(without_references(text).replace("``", "`").split())
 
 
 def page(*parts: str) -> str:

@@ -6,6 +6,7 @@ import inspect
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from unistd.core.markdown import without_references
 from unistd.registry.component import COMPOSER_FIELDS, Component, TaskConfig
 from unistd.registry.option_rows import option_rows
 from unistd.registry.registry import Registry
@@ -42,7 +43,7 @@ def task_sheet(registry: Registry, name: str) -> dict[str, Any]:
 def _description(target: object) -> str:
     """Return the documentation of a task but for its arguments, which the options document."""
     text = inspect.getdoc(target) or ""
-    return text.partition("\nArgs:")[0].strip()
+    return without_references(text.partition("\nArgs:")[0]).strip()
 
 
 def _protocol(registry: Registry, component: Component, protocol: Protocol) -> dict[str, Any]:

@@ -245,6 +245,15 @@ def test_the_plug_in_shown_is_installed_and_scores(shown_plugin, tmp_path, capsy
     assert spec_problem("tasks: {city: {kind: synthetic-traffic, metrics: [mae, largest-error]}}", tmp_path) == ""
 
 
+def zeros_for_missing(contract: type, metric: type) -> object:
+    class Zeros(metric):
+        def update(self, prediction, target):
+            super().update(prediction, target.nan_to_num(0))
+
+    own = type("TestZeros", (contract,), {"make": lambda _, *, leads: Zeros(leads=leads, unit="mm")})
+    return own()
+
+
 def test_the_plug_in_shown_keeps_its_contract_and_is_short(shown_plugin):
     import torch
     from unistd_rain import largest_error, test_largest_error
@@ -258,6 +267,10 @@ def test_the_plug_in_shown_keeps_its_contract_and_is_short(shown_plugin):
     own.update(torch.tensor([1.0, 5.0]).reshape(1, 2, 1, 1, 1), torch.tensor([3.0, torch.nan]).reshape(1, 2, 1, 1, 1))
     assert own.compute().value == 2
     assert own.compute().per_lead[1].isnan()
+    with pytest.raises(AssertionError, match="predictions that differ at missing pixels only must give the same value"):
+        zeros_for_missing(
+            test_largest_error.TestLargestError, largest_error.LargestError
+        ).test_missing_pixels_take_no_part()
     source = Path(largest_error.__file__).read_text(encoding="utf-8").partition("class ")[2]
     assert len([line for line in source.splitlines() if line.strip()]) <= 16
 
