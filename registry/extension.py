@@ -34,7 +34,7 @@ def extend_model(spec: RunSpec, registry: Registry, model: UnifiedModel, router:
     if spec.extends and spec.extends[-1].replay is None:
         for name, parameter in model.named_parameters():
             if not _is_new(spec, name):
-                parameter.requires_grad_(requires_grad=False)
+                parameter.requires_grad_(False)
 
 
 def taken_over(spec: RunSpec, forecaster: Forecaster) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 from typing import Any, NamedTuple
 
@@ -33,7 +34,10 @@ def npz_head(archive: zipfile.ZipFile, key: str) -> Head:
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, column_major, dtype = read(file)
+        try:
+            shape, column_major, dtype = read(file)
+        except (SyntaxError, TypeError, MemoryError, tokenize.TokenError) as error:  # it is read as Python's literals
+            raise ValueError(f"the head of '{key}' is damaged: {error}") from error
     head = Head(shape, dtype, column_major)
     if dtype.hasobject:
         raise ValueError(f"'{key}' holds pickled objects, which are never read")

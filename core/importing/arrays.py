@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unistd.core.data.hdf5 import check_self_contained
+from unistd.core.data.npy import map_npy
 from unistd.core.data.npz import npz_head
 from unistd.core.errors import DataError
 from unistd.core.importing.card import ImportCard
@@ -25,14 +26,14 @@ CONVENTIONS = ("scale_factor", "add_offset", "_FillValue", "missing_value")
 def open_npy(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
     """Find the one array of an npy file."""
     _no_coordinate(path, card)
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    mapped = map_npy(path)
     load = partial(_load_npy, path)
     found = Field(path=path, key="", shape=mapped.shape, dtype=mapped.dtype, load=load)
     return dict.fromkeys(keys, found)
 
 
 def _load_npy(path: Path, selection: Pieces) -> NDArray[Any]:
-    return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[selection])
+    return np.array(map_npy(path)[selection])
 
 
 def open_npz(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:

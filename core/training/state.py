@@ -91,7 +91,7 @@ def resize(module: nn.Module, stored: Mapping[str, Tensor], *, fixed: bool) -> N
     adopt_ranks(module, stored, fixed=fixed)
     for name, parameter in module.named_parameters():
         if name in still:
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad_(False)
 
 
 def use_average(checkpoint: Checkpoint, forecaster: Forecaster) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unistd.core.data.hdf5 import check_self_contained
+from unistd.core.data.npy import map_npy
 from unistd.core.errors import DataError
 
 _ROOTS = ("data_0", "data")  # of hickle 2 and 3, and of 1, 4 and 5
@@ -78,10 +79,9 @@ def open_npy(path: Path) -> NDArray[Any]:
         DataError: It cannot be read.
     """
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        return map_npy(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as .npy: {error}", where=str(path), help="fetch the file again") from error
-    return array
 
 
 def _root(file: h5py.File) -> Any:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unistd.core.data.npy import map_npy
 from unistd.core.errors import DataError
 
 
@@ -19,11 +19,9 @@ def map_bytes(path: Path, shapes: Sequence[tuple[int | None, ...]]) -> NDArray[n
         DataError: The file is unreadable, cut short, or holds another shape or type; names the file.
     """
     try:
-        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = map_npy(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as npy: {error}", where=str(path), help="fetch the file again") from error
-    if not isinstance(array, np.ndarray):
-        raise DataError("is an archive 'npz', not one array", where=str(path))
     if array.dtype != np.uint8:
         raise DataError(f"holds type '{array.dtype}' instead of uint8", where=str(path))
     if not any(_fits(array.shape, shape) for shape in shapes):

@@ -14,6 +14,7 @@ import numpy as np
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
+from unistd.core.data.npy import map_npy
 from unistd.core.data.npz import npz_head
 from unistd.core.errors import DataError
 
@@ -63,7 +64,7 @@ def npy_clips(path: Path, length: int, frame: tuple[int, int, int]) -> NDArray[A
         DataError: The file is damaged or holds something else.
     """
     try:
-        clips: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        clips = map_npy(path)
     except _UNREADABLE as error:
         raise _unreadable(path, "npy", error) from error
     if clips.ndim != 5 or clips.shape[1:] != (length, *frame):

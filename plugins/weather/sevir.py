@@ -17,6 +17,7 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from unistd.core.data.hdf5 import check_self_contained
+from unistd.core.data.npy import map_npy
 from unistd.core.data.raw import raw_file, raw_folder
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, Channel, FrameSequence, Protocol, Split, Task, TaskCard, Window
@@ -217,8 +218,8 @@ def read_npy(event: Event, dtype: np.dtype[Any] | None) -> NDArray[Any]:
     """
     where = str(event.path)
     try:
-        frames: NDArray[Any] = np.load(event.path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        frames = map_npy(event.path)
+    except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as npy: {error}", where=where, help="fetch the file again") from error
     if frames.shape != (1, SIDE, SIDE, FRAMES) or frames.dtype != (dtype or frames.dtype):
         expected = f"{(1, SIDE, SIDE, FRAMES)} of {dtype or frames.dtype}"
