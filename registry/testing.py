@@ -11,10 +11,12 @@ from abc import ABC
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from packaging.requirements import Requirement
+
 from unistd.core.errors import UnistdError
 from unistd.registry.component import Component, Config
 from unistd.registry.discovery import PluginInfo, installed, load_module
-from unistd.registry.registry import Registry
+from unistd.registry.registry import Registry, satisfied
 
 HEAVY = ("torch", "timm", "open_clip", "numpy", "scipy", "xarray", "zarr", "dask", "h5py", "matplotlib", "torchmetrics")
 """Modules whose import takes so long that ``unistd --help`` would be felt."""
@@ -118,9 +120,11 @@ class PluginContract(ABC):
             assert callable(target), f"target '{component.target}' of {_who(component)} cannot be called"
 
     def test_options_are_what_targets_take(self) -> None:
-        """Give each option to a keyword of the target."""
+        """Give each option to a keyword of the target; one that lacks what it requires fails above."""
         registry = self._registry()
         for who, own, config in self._configs(registry):
+            if not all(satisfied(Requirement(text)) for text in own.requires):
+                continue
             parameters = inspect.signature(_target(registry, own)).parameters
             if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
                 continue
