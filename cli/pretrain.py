@@ -69,7 +69,9 @@ def _fit(run: PretrainingRun, schedule: JointSchedule, console: Console, *, resu
         progress = Progress(console, settings.steps, first, run.objective.reference)
         reader = StillReader(run.sources, schedule, settings.cache)
         fabric = open_fabric(settings.precision)
-        training = Pretraining(run.objective, reader, settings, run.folder, fabric, progress, run.versions)
+        training = Pretraining(
+            run.objective, reader, settings, run.folder, fabric, progress, run.versions, run.record["id"]
+        )
         return training.fit(checkpoint)
 
 

@@ -16,6 +16,7 @@ from unistd.core.errors import CheckpointError, UsageError
 from unistd.core.forecaster import Forecaster
 from unistd.core.machine import device_name
 from unistd.core.processes import this_process
+from unistd.core.training.account import check_own
 from unistd.core.training.checkpoint import Checkpoint
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.state import restore_model, trunk_is_frozen, use_average
@@ -138,13 +139,9 @@ class JointRun:
             load_trunk(self._trunk_file, self.forecaster.model.trunk_parameters(), record["trunk"])
         last = self.folder.checkpoints.last()
         checkpoint = self.folder.checkpoints.load(last) if last else None
-        if checkpoint and checkpoint.state["run"] not in ("", record.get("id", "")):
-            raise CheckpointError(
-                f"checkpoint '{last.name if last else ''}' belongs to another run",
-                where=str(self.folder.checkpoints.path),
-                help="put the run's own checkpoints back, or start a new run",
-            )
         self.record["id"] = record.get("id", "")
+        if checkpoint:
+            check_own(checkpoint, self.record["id"], str(self.folder.checkpoints.path))
         return checkpoint
 
     def load(self, which: str) -> Checkpoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from unistd.core.pretraining.masked import MaskedAutoencoder
 from unistd.core.pretraining.objective import Objective
 from unistd.core.pretraining.settings import Labels
 from unistd.core.pretraining.stills import FrameSource, store_source
+from unistd.core.training.account import check_own
 from unistd.core.training.checkpoint import Checkpoint
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.trunk_file import save_trunk
@@ -53,6 +55,7 @@ class PretrainingRun:
         """
         sources = _sources(spec, registry, report)
         record = {
+            "id": secrets.token_hex(8),
             "spec": spec.dump(),
             "unistd": __version__,
             "plugins": registry.versions(spec),
@@ -94,8 +97,12 @@ class PretrainingRun:
                     where=str(self.folder.path),
                     help="put the old ones back, or start a new run",
                 )
+        self.record["id"] = record.get("id", "")
         last = self.folder.checkpoints.last()
-        return self.folder.checkpoints.load(last) if last else None
+        checkpoint = self.folder.checkpoints.load(last) if last else None
+        if checkpoint:
+            check_own(checkpoint, self.record["id"], str(self.folder.checkpoints.path))
+        return checkpoint
 
     def load_best(self) -> Checkpoint:
         """Put the best weights on validation frames into the objective.

@@ -40,6 +40,7 @@ class Pretraining:
         fabric: Device and precision.
         progress: What the user sees meanwhile.
         versions: What is installed, kept in every checkpoint and compared when one is gone on from.
+        name: Of the run, so that a checkpoint of another one is not mistaken for its own.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Pretraining:
         fabric: Fabric,
         progress: Progress,
         versions: Versions = MappingProxyType({}),
+        name: str = "",
     ) -> None:
         self.objective = objective
         self.reader = reader
@@ -58,7 +60,7 @@ class Pretraining:
         self.run = run
         self.fabric = fabric
         self.progress = progress
-        self.versions = versions
+        self.versions, self.name = versions, name
         self.best: dict[str, Any] = {}
 
     def fit(self, checkpoint: Checkpoint | None = None) -> Outcome:
@@ -138,7 +140,7 @@ class Pretraining:
             "tally": tally.state(),
             "next": upcoming(self.reader.schedule, step),
             "versions": {group: dict(own) for group, own in self.versions.items()},
-            "run": "",
+            "run": self.name,
         }
         self.run.checkpoints.save(
             snapshot(step, self.objective, tensors(self.objective), optimizer, state),

@@ -22,6 +22,20 @@ def upcoming(schedule: JointSchedule, step: int) -> dict[str, Any] | None:
     return {"task": schedule.task(step), "windows": schedule.indices(step).tolist()}
 
 
+def check_own(checkpoint: Checkpoint, name: str, where: str) -> None:
+    """Make sure that ``checkpoint``, found at ``where``, is of the run ``name``; one that says of none is believed.
+
+    Raises:
+        CheckpointError: It is of another run.
+    """
+    if checkpoint.state["run"] not in ("", name):
+        raise CheckpointError(
+            f"the checkpoint of step {checkpoint.step} belongs to another run",
+            where=where,
+            help="put the run's own checkpoints back, or start a new run",
+        )
+
+
 def check_whole(checkpoint: Checkpoint, values: tuple[str, ...], groups: tuple[str, ...]) -> None:
     """Make sure that nothing is missing in ``checkpoint`` and that there is a place for all that is in it.
 

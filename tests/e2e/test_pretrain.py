@@ -247,3 +247,21 @@ def test_other_images_are_not_resumed(coloured, tmp_path, capsys):
     shutil.copy(tmp_path / "photos" / "red" / "0.png", tmp_path / "photos" / "red" / "more.png")
     assert main(["pretrain", str(coloured), "-o", "training.steps=1", "--resume"]) == 1
     assert "the frames of 'photos' are not the ones this run was started with" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_another_run_is_not_mistaken(still, whole, tmp_path, capsys, monkeypatch):
+    step = Pretraining._step
+
+    def interrupted(self, number, *rest):
+        step(self, number, *rest)
+        if number == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pretraining, "_step", interrupted)
+        assert main(["pretrain", str(still)]) == 0
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    shutil.copytree(whole / "checkpoints", tmp_path / "run" / "checkpoints")
+    capsys.readouterr()
+    assert main(["pretrain", str(still), "--resume"]) == 1
+    assert "the checkpoint of step 12 belongs to another run" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from unistd.core.data.normalization import Normalization
 from unistd.core.errors import CheckpointError
 from unistd.core.forecaster import Forecaster
 from unistd.core.model import UnifiedModel
-from unistd.core.training.account import check_whole
+from unistd.core.training.account import check_own, check_whole
 from unistd.core.training.checkpoint import Checkpoint, CheckpointFolder
 from unistd.core.training.optimizer import build_optimizer
 from unistd.core.training.settings import AdamW
@@ -203,3 +203,12 @@ def test_foreign_files_and_folders_are_found_and_only_a_sound_one_is_offered(tmp
     shutil.copytree(paths[0], paths[2])
     with pytest.raises(CheckpointError, match="it is the one of step 1 under another name"):
         folder.load(paths[2])
+
+
+def test_a_checkpoint_of_another_run_is_refused_and_a_nameless_one_believed():
+    own = Checkpoint(3, {}, {"run": "abc"})
+    check_own(own, "abc", "runs/x")
+    check_own(Checkpoint(3, {}, {"run": ""}), "def", "runs/x")
+    with pytest.raises(CheckpointError, match="the checkpoint of step 3 belongs to another run") as caught:
+        check_own(own, "def", "runs/x")
+    assert caught.value.where == "runs/x"
