@@ -75,7 +75,7 @@ def _value(parameter: click.Parameter) -> str:
         return f"{name.removesuffix('S')}..." if parameter.nargs < 0 else name
     if isinstance(parameter.type, click.Path):
         return "PATH"
-    words = {click.INT.name: "N", click.FLOAT.name: "X", "integer range": "N"}
+    words = {click.INT.name: "N", click.FLOAT.name: "X", "integer range": "N", "float range": "X"}
     return words.get(parameter.type.name, parameter.opts[0].lstrip("-").upper())
 
 
