@@ -155,10 +155,12 @@ class Store:
 
     def unpack(self) -> None:
         """Keep all frames in memory in physical units from now on, which spares the arithmetic at each reading."""
-        physical = np.empty(self._frames.shape, np.float32)
-        step = (self._frames.shards or self._frames.chunks)[0]
-        for start in range(0, len(self), step):
-            physical[start : start + step] = self.read(start, min(start + step, len(self)))
+        if not self.packed:
+            return
+        physical, start = np.empty(self._frames.shape, np.float32), 0
+        for raw in self.shards():
+            physical[start : start + len(raw)] = self.decode(raw)
+            start += len(raw)
         self._held, self.packed = physical, False
 
     @property
