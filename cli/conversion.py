@@ -65,7 +65,8 @@ def showing_conversion(console: Console) -> Iterator[Report]:
         raise
     for task, now in last.items():
         if now.shards:
-            _say(console, f"'{task}': took over {now.shards} shards, {now.taken} of {now.total} frames")
+            shards = f"{now.shards} {'shard' if now.shards == 1 else 'shards'}"
+            _say(console, f"'{task}': took over {shards}, {now.taken} of {now.total} frames")
 
 
 def _say(console: Console, line: str) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import math
 import struct
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -135,7 +136,8 @@ class FrameWriter:
         threads = min(self._workers, self._at_once)
         # Without this zarr compresses ten chunks of a shard at once, however few workers were asked for.
         codecs = zarr.config.set({"async.concurrency": max(1, self._workers // threads)})
-        with self._teller, codecs, dask.config.set(num_workers=threads):
+        # A pool of its own is waited for, also after Ctrl-C: nothing is written any more when this returns or raises.
+        with ThreadPoolExecutor(threads) as pool, self._teller, codecs, dask.config.set(pool=pool):
             written = iter(compute(*tasks))  # type: ignore[no-untyped-call]
         for shard in there:
             own = next(written) if shard is None else shard

@@ -1,5 +1,7 @@
 import errno
 import multiprocessing
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import groupby
 
@@ -144,16 +146,44 @@ def test_workers_are_all_the_threads_and_shards_in_work_are_bounded(
     encode = ZstdCodec._encode_sync
 
     def watched(*arguments):
-        seen.add((dask.config.get("num_workers"), zarr.config.get("async.concurrency")))
+        pool = dask.config.get("pool", None)  # none while times and splits are written
+        seen.add((pool and pool._max_workers, zarr.config.get("async.concurrency")))
         return encode(*arguments)
 
     monkeypatch.setattr(ZstdCodec, "_encode_sync", watched)
     before = zarr.config.get("async.concurrency")
     with dask.config.set(scheduler="threads", num_workers=workers):
         prepare(tiny(tiny.three()), tmp_path / "s.zarr")
-    assert (shards, codecs) in seen
-    assert {shards for shards, codecs in seen if codecs != before} == {shards}
+    assert seen == {(shards, codecs), (None, before)}
     assert zarr.config.get("async.concurrency") == before
+
+
+def test_nothing_is_written_any_more_once_a_stop_has_been_told(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("unistd.core.data.shards._SHARD", 1)
+    monkeypatch.setattr("unistd.core.data.shards._ROOM", 2**20)
+    begun, stopped, done = threading.Event(), threading.Event(), []
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, *arguments, **options):
+            stopped.set()
+            super().shutdown(*arguments, **options)
+
+    monkeypatch.setattr("unistd.core.data.shards.ThreadPoolExecutor", Pool)
+
+    def read(block, block_info):
+        if block_info[0]["chunk-location"][0]:
+            begun.wait(60)
+            raise KeyboardInterrupt
+        begun.set()
+        stopped.wait(60)
+        done.append(block)
+        return block
+
+    train, *rest = tiny.three()
+    frames = da.from_array(train.frames, chunks=(10, -1, -1, -1)).map_blocks(read, dtype=np.int16)
+    with dask.config.set(scheduler="threads", num_workers=2), pytest.raises(KeyboardInterrupt):
+        prepare(tiny([replace(train, frames=frames), *rest]), tmp_path / "s.zarr")
+    assert len(done) == 1
 
 
 def test_a_dask_cluster_writes_the_same_store(tiny, tmp_path, monkeypatch):
