@@ -102,7 +102,9 @@ def working(threads: int | None, address: str | None) -> Iterator[None]:
         message = f"no dask scheduler answers at '{address}': {error}"
         raise UsageError(message, help="start one with 'dask scheduler'") from error
     with client:
-        if not client.nthreads():  # type: ignore[no-untyped-call]
+        threads = sum(client.nthreads().values())  # type: ignore[no-untyped-call]
+        if not threads:
             message = f"the dask scheduler at '{address}' has no workers"
             raise UsageError(message, help=f"start some: dask worker {address}")
-        yield
+        with dask.config.set(num_workers=threads):
+            yield

@@ -55,7 +55,7 @@ def import_files(
         console.print(f"{out} was made of the same card and files; nothing to do", highlight=False, soft_wrap=True)
         return
     with working(workers, scheduler), showing_conversion(console) as report:
-        store = prepare(task, out, report=partial(report, task.card.name))
+        store = prepare(task, out.absolute(), report=partial(report, task.card.name))
     channels = ", ".join(f"{channel.name} [{channel.unit}]" for channel in store.card.channels)
     click.echo(f"wrote {out}: {len(store)} frames of {store.grid[0]}×{store.grid[1]}, {channels}")
     click.echo(f"train it as {{kind: grid, store: {out}}}")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import zarr
 
@@ -86,4 +87,33 @@ def test_a_cluster_of_two_processes_writes_the_same_store(prepared, tmp_path, mo
         arguments = ["data", "prepare", "synthetic-traffic", "-o", "days=14", "-o", "height=8", "-o", "width=9"]
         assert main([*arguments, "--out", "far.zarr", "--scheduler", cluster.scheduler_address]) == 0
     digests = [zarr.open_group(path).attrs["unistd"]["digest"] for path in (prepared, tmp_path / "far.zarr")]
+    assert digests[0] == digests[1]
+
+
+CARD = """\
+name: waves
+files: [waves.npy]
+dims: [time, y, x]
+channels: {height: {unit: m}}
+time: {start: 2024-01-01}
+step: [10, m]
+window: {past: 4, future: 3}
+split: {fractions: [0.6, 0.2, 0.2]}
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_imports_files_although_its_workers_stand_in_another_folder(tmp_path, monkeypatch):
+    from distributed import LocalCluster
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    np.save(tmp_path / "mine" / "waves.npy", np.random.default_rng(0).normal(size=(60, 8, 9)))
+    (tmp_path / "mine" / "card.yaml").write_text(CARD)
+    assert main(["data", "import", "mine/card.yaml", "--out", "near.zarr", "--workers", "1"]) == 0
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        monkeypatch.chdir(tmp_path / "mine")
+        command = ["data", "import", "card.yaml", "--out", "far.zarr", "--scheduler", cluster.scheduler_address]
+        assert main(command) == 0
+    digests = [zarr.open_group(tmp_path / path).attrs["unistd"]["digest"] for path in ("near.zarr", "mine/far.zarr")]
     assert digests[0] == digests[1]

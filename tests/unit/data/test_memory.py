@@ -67,10 +67,9 @@ def test_memory_is_bounded_by_the_shards_in_work(tmp_path, monkeypatch):
     monkeypatch.setattr("unistd.core.data.shards._SHARD", MIB)
     monkeypatch.setattr("unistd.core.data.shards._ROOM", 3 * MIB)
     monkeypatch.setattr("unistd.core.importing.field.PIECE", MIB // 2)
-    noise(tmp_path / "raw.npy", 24 * MIB).flush()
+    noise(tmp_path / "raw.npy", 20 * MIB).flush()
     (tmp_path / "card.yaml").write_text(CARD)
     task = ImportedTask(load_card(tmp_path / "card.yaml"), tmp_path)
-    prepare(task, tmp_path / "first.zarr")  # what is loaded once is no memory of the second
     tracemalloc.start()
     with dask.config.set(scheduler="threads", num_workers=8):
         prepare(task, tmp_path / "s.zarr")
