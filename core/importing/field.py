@@ -12,7 +12,6 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.delayed import delayed
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -66,13 +65,13 @@ class Field:
         shape = tuple(len(range(*piece.indices(size))) for piece, size in zip(selection, self.shape, strict=True))
         dtype = np.dtype(np.uint8) if self.dtype.kind == "b" else self.dtype.newbyteorder("=")
         step = max(1, PIECE * shape[along] // max(1, int(np.prod(shape)) * dtype.itemsize))
-        read = partial(_read, self.load, self.path, dtype)
-        parts = []
-        for start in range(0, shape[along], step):
-            own = (*selection[:along], slice(start, min(start + step, shape[along])), *selection[along + 1 :])
-            size = (*shape[:along], min(step, shape[along] - start), *shape[along + 1 :])
-            parts.append(da.from_delayed(delayed(read)(own, size), size, dtype=dtype))  # type: ignore[no-untyped-call]
-        return da.concatenate(parts, axis=along)  # type: ignore[no-untyped-call]
+        sizes = tuple(min(step, shape[along] - start) for start in range(0, shape[along], step))
+        return da.map_blocks(  # one layer of the graph, however many pieces there are
+            partial(_read, self.load, self.path, dtype, selection, shape, along, step),
+            chunks=tuple(sizes if axis == along else (size,) for axis, size in enumerate(shape)),
+            dtype=dtype,
+            meta=np.empty((0,) * len(shape), dtype),
+        )
 
 
 def stored_bytes(path: Path) -> int:
@@ -92,10 +91,22 @@ def check_whole(shape: Sequence[int], dtype: np.dtype[Any], path: Path, what: st
 
 
 def _read(
-    load: Callable[[Pieces], NDArray[Any]], path: Path, dtype: np.dtype[Any], own: Pieces, size: tuple[int, ...]
+    load: Callable[[Pieces], NDArray[Any]],
+    path: Path,
+    dtype: np.dtype[Any],
+    selection: Pieces,
+    shape: tuple[int, ...],
+    along: int,
+    step: int,
+    block_id: tuple[int, ...],
 ) -> NDArray[Any]:
+    """Read one piece of what has ``shape``, which begins ``step`` places after the piece before it."""
+    inside = block_id[along] * step
+    size = (*shape[:along], min(step, shape[along] - inside), *shape[along + 1 :])
+    start = (selection[along].start or 0) + inside
+    piece = slice(start, start + size[along])
     try:
-        values = np.asarray(load(own))
+        values = np.asarray(load((*selection[:along], piece, *selection[along + 1 :])))
     except UNREADABLE as error:
         raise unreadable(path, error) from error
     if values.shape != size:
