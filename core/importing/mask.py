@@ -53,8 +53,8 @@ def masked(
         message = f"values of type '{frames.dtype}' have no NaN for what the mask leaves out"
         help_ = "fill_value: a number the values never have"
         raise DataError(message, where=str(values[0].path), help=help_)
-    valid = da.isin(held, list(mask.valid))  # type: ignore[no-untyped-call]
-    return da.where(valid, frames, frames.dtype.type(missing))  # type: ignore[no-untyped-call]
+    valid = da.isin(held, list(mask.valid))
+    return da.where(valid, frames, frames.dtype.type(missing))
 
 
 def _as_values(mask: MaskCard, card: ImportCard) -> ImportCard:

@@ -88,7 +88,8 @@ class ImportedTask(Task):
         paths = [path for paths in self._files.values() for path in paths] + mask_files(self.own, self._folder)
         parts = [part for path in paths for part in raw_files(path)]
         sizes = {relative(Path(part), self._folder): Path(part).stat().st_size for part in parts}
-        content = json.dumps([self.own.model_dump(mode="json"), sizes], sort_keys=True)
+        unused = {"mask"} if self.own.mask is None else None  # so that stores made before there were masks stay valid
+        content = json.dumps([self.own.model_dump(mode="json", exclude=unused), sizes], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     @cached_property

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import zarr
 
-from unistd.core.data.batches import BatchReader
+from unistd.core.data.batches import BatchReader, hold
 from unistd.core.data.memory import available_memory
 from unistd.core.data.prepare import prepare
 from unistd.core.data.schedule import JointSchedule
@@ -191,3 +191,9 @@ def test_coins_are_tossed_only_for_tasks_with_mirrors(windows, monkeypatch):
     reader = BatchReader(windows, made)
     monkeypatch.setattr(JointSchedule, "coins", None)
     assert [reader.read(step).task for step in range(4)] == [made.task(step) for step in range(4)]
+
+
+def test_unpacking_one_store_leaves_less_memory_for_the_next(tiny, tmp_path):
+    stores = [prepare(tiny(tiny.three(), scale_factor=0.5), tmp_path / f"{name}.zarr") for name in "ab"]
+    hold(stores, 3 * stores[0].nbytes)  # both as they are, and one of them in float32, which is twice as large
+    assert [(store.held, store.packed) for store in stores] == [(True, False), (True, True)]
