@@ -48,13 +48,21 @@ def masked(
     """
     own = _as_values(mask, card)
     held = _beside(values, own, folder) if mask.files is None else _apart(values, times, own, mask, folder, alone=alone)
-    missing = np.nan if frames.dtype.kind == "f" else card.fill_value
-    if missing is None:
-        message = f"values of type '{frames.dtype}' have no NaN for what the mask leaves out"
-        help_ = "fill_value: a number the values never have"
-        raise DataError(message, where=str(values[0].path), help=help_)
     valid = da.isin(held, list(mask.valid))
-    return da.where(valid, frames, frames.dtype.type(missing))
+    return da.where(valid, frames, _missing(frames.dtype, card, values[0].path))
+
+
+def _missing(dtype: np.dtype[Any], card: ImportCard, path: Path) -> Any:
+    """Return what stands for a missing value in arrays of ``dtype``."""
+    if dtype.kind == "f":
+        return dtype.type(np.nan)
+    fill, range_ = card.fill_value, np.iinfo(dtype)
+    if fill is None or not (range_.min <= fill <= range_.max and fill == int(fill)):
+        how = "there is no fill_value" if fill is None else f"cannot hold the card's fill_value {fill:g}"
+        message = f"values of type '{dtype}' have no NaN for what the mask leaves out, and {how}"
+        help_ = f"fill_value: a whole number from {range_.min} to {range_.max} that the values never have"
+        raise DataError(message, where=str(path), help=help_)
+    return dtype.type(int(fill))
 
 
 def _as_values(mask: MaskCard, card: ImportCard) -> ImportCard:

@@ -54,8 +54,9 @@ def test_another_mask_of_the_same_size_makes_another_version(task, values, tmp_p
 def test_integers_need_a_fill_value(task, noise, tmp_path):
     np.save(tmp_path / "a.npy", noise(8, 3, 4).astype(np.int16))
     np.save(tmp_path / "land.npy", LAND)
-    with pytest.raises(DataError, match=r"a\.npy: values of type 'int16' have no NaN for what the mask leaves out"):
-        task(**STILL).runs  # noqa: B018 - a property that reads heads
+    for fill, why in ((None, "there is no fill_value"), (40000, "cannot hold the card's fill_value 40000")):
+        with pytest.raises(DataError, match=f"values of type 'int16' have no NaN for what the mask .*, and {why}\n"):
+            task(**STILL, fill_value=fill).runs  # noqa: B018 - a property that reads heads
     store = prepare(task(**STILL, fill_value=-1), tmp_path / "s.zarr")
     np.testing.assert_array_equal(store.read(0, 8)[:, 0], hidden(noise(8, 3, 4).astype(np.int16), LAND, 1))
 
