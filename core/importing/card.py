@@ -109,7 +109,7 @@ class SplitCard(Settings):
 
     fractions: tuple[float, float, float] | None = None
     """Shares for training, validation and test, in this order; of the frames in time where there is one sequence, of
-    the sequences in the order of their names where there are several."""
+    the sequences in the order of files and names where there are several."""
     dates: DatesCard | None = None
     """By time."""
     names: NamesCard | None = None

@@ -26,7 +26,7 @@ def channel_groups(card: ImportCard) -> dict[tuple[str, ...], tuple[str, ...]]:
 
 
 def find_files(patterns: Sequence[str], folder: Path) -> list[Path]:
-    """Return every file the patterns stand for, numbers in names in the order of numbers.
+    """Return every file in the order of the patterns, those of one pattern by name, where numbers count as such.
 
     A card may come from anybody, so it reaches no file outside of ``folder``, not even by a link.
 
@@ -48,8 +48,8 @@ def find_files(patterns: Sequence[str], folder: Path) -> list[Path]:
             held = ", ".join(sorted(entry.name for entry in near.iterdir())[:8]) if near.is_dir() else ""
             help_ = f"'{near}' holds {held or 'nothing'}" if near.is_dir() else "patterns are relative to the card"
             raise DataError(f"no file matches '{pattern}'", where=str(folder), help=help_)
-        found.update(dict.fromkeys(own))
-    return sorted(found, key=lambda path: _natural(path.as_posix()))
+        found.update(dict.fromkeys(sorted(own, key=lambda path: _natural(path.as_posix()))))
+    return list(found)
 
 
 def check_inside(name: str, folder: Path) -> None:

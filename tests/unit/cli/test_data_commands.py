@@ -7,6 +7,7 @@ import pytest
 import zarr
 
 from unistd.cli.main import main
+from unistd.core.data.finding import Finding
 
 
 @pytest.fixture
@@ -117,3 +118,16 @@ def test_a_cluster_imports_files_although_its_workers_stand_in_another_folder(tm
         assert main(command) == 0
     digests = [zarr.open_group(tmp_path / path).attrs["unistd"]["digest"] for path in ("near.zarr", "mine/far.zarr")]
     assert digests[0] == digests[1]
+
+
+def test_a_finding_comes_with_what_to_do_about_it(prepared, monkeypatch, capsys):
+    found = [Finding("problem", "frames differ", "prepare it again"), Finding("note", "2 unbroken runs of frames")]
+    monkeypatch.setattr("unistd.cli.data_check.audit", lambda store: iter(found))
+    capsys.readouterr()
+    assert main(["data", "check", str(prepared)]) == 1
+    said = "problem: frames differ\n  help: prepare it again\nnote: 2 unbroken runs of frames\n1 problem\n"
+    assert capsys.readouterr().out == said
+    assert main(["data", "check", str(prepared), "--json"]) == 1
+    assert [row["help"] for row in json.loads(capsys.readouterr().out)] == ["prepare it again", ""]
+    monkeypatch.setattr("unistd.cli.data_check.audit", lambda store: iter(found[1:]))
+    assert main(["data", "check", str(prepared)]) == 0

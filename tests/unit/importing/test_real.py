@@ -5,6 +5,7 @@ import pytest
 
 from unistd.core.data.raw import raw_folder
 from unistd.core.errors import DataError
+from unistd.plugins.traffic.nyc_taxi import NycTaxi
 from unistd.plugins.weather.ersst import Ersst
 from unistd.plugins.weather.globcurrent import GlobCurrent
 from unistd.plugins.weather.wfde5 import VARIABLES, Wfde5
@@ -63,6 +64,18 @@ def test_hourly_weather_with_one_variable_a_file(folder, task):
         "split": {"dates": DATES["wfde5"]},
     }
     same(Wfde5(), task(**own, dims=None, time=None, missing="mask"), "wfde5")
+
+
+def test_half_hourly_taxi_trips_in_two_files_named_in_their_order(folder, task):
+    files = [str(folder("nyc_taxi").resolve() / f"flow_{part}.npz") for part in ("train", "test")]
+    own = {"files": files, "variable": "flow", "dims": ["time", "y", "x", "channel"], "step": [30, "m"]}
+    channels = {name: {"unit": "trips"} for name in ("inflow", "outflow")}
+    split = {"dates": {"val": "2016-02-19", "test": "2016-03-04"}}
+    (found,) = task(**own, channels=channels, time={"start": "2016-01-01"}, split=split).sequences()
+    (wanted,) = NycTaxi().sequences()
+    np.testing.assert_array_equal(found.frames.compute(), wanted.frames)
+    np.testing.assert_array_equal(found.times, wanted.times.astype("datetime64[ms]"))
+    assert found.split.tolist() == wanted.split.tolist()
 
 
 @pytest.mark.slow
