@@ -41,7 +41,7 @@ from unistd.registry.fitting import fit_run, open_training
 Rows = list[dict[str, Any]]
 
 PAST, FUTURE, BATCH = 8, 4, 16
-BATCHES = 32  # read in each round
+BATCHES = 16  # read in each round
 BYTES = 2**26  # of the frames of a case as float32: more than caches hold
 CACHED, WAITING = 0.8, 0.02  # at least of numpy's windows a second; at most of the time of a step
 QUICKSTART = Path(__file__).parents[1] / "examples" / "quickstart.yaml"
@@ -128,8 +128,9 @@ def candidates(case: Case, folder: Path) -> tuple[Store, dict[str, Callable[[], 
         noise[:, :, :8] = case.card["fill_value"]
     store = prepare(Frames(noise, case.card), folder / f"{case.dtype}-{case.side}.zarr")
     cached, cold = (reader_of(store.path, cache) for cache in ("auto", "never"))
-    if not cached.windows["frames"].store.held:
-        raise click.ClickException("there is not enough memory to hold the frames")
+    held = cached.windows["frames"].store
+    if not held.held or held.packed:
+        raise click.ClickException("there is not enough memory to hold the frames as floats")
     starts = [cached.read(step).starts.numpy() for step in range(BATCHES)]
     frames = store.read(0, len(store))
     return store, {
