@@ -65,8 +65,8 @@ class Checked:
 def check_component(component: Component, qualified: str, registry: Registry) -> Checked:
     """Import ``component``, found as ``qualified``, build it with its defaults and ask its contract.
 
-    A ``UsageError`` says that the component does not take the tiny sizes; it goes no further, and that is no problem.
-    Nor is a package that only this component requires: whoever asks for it is told what to install.
+    A ``UsageError`` says that the component does not take what it is given; that is told, and is no problem. Nor is a
+    package that only this component requires: whoever asks for it is told what to install.
     """
     checked = Checked(component)
     try:
@@ -82,9 +82,9 @@ def check_component(component: Component, qualified: str, registry: Registry) ->
     if required:
         checked.came = f"imported; not built, for its option '{required[0]}' must be given"
         return checked
-    make = _maker(component, qualified, registry)
     args, options = SIZES[component.kind]
     try:
+        make = _maker(component, qualified, registry)
         made = make(*args, **options)
     except UsageError as error:
         checked.came = f"imported; not built, for it refuses the tiny sizes: {error.message}"
@@ -127,15 +127,16 @@ def _asked(checked: Checked, made: Any, make: Callable[..., Any]) -> str:
         return _hooks(checked, made)
     name = f"{checked.component.kind.capitalize()}Contract"
     own = type(name, (getattr(testing, name),), {"make": lambda _, *args, **options: make(*args, **options)})()
-    count = 0
+    count, refused = 0, ""
     for check, error in ask(own):
         if isinstance(error, UsageError):
-            return f"built; its contract is not asked, for it refuses the tiny sizes: {error.message}"
+            refused = refused or f"; it refuses what {check} gives it: {error.message}"
+            continue
         count += 1
         if error is not None:
             text = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
             checked.add(f"fails {check} of {name}: {text}", error, f"unistd.core.testing.{name} says what is asked")
-    return f"built; {count} checks of {name}"
+    return f"built; {count} checks of {name}{refused}"
 
 
 def _hooks(checked: Checked, observer: object) -> str:

@@ -50,7 +50,7 @@ class PluginContract(ABC):
     def _registry(self) -> Registry:
         """Return what is installed with the plug-in, whether that is installed or not."""
         own = self._loaded()
-        others = [info for info in Registry.discover({}).plugins if info.components != own.components]
+        others = [info for info in Registry.discover().plugins if info.components != own.components]
         return Registry((*others, own))
 
     def _configs(self, registry: Registry) -> Iterator[tuple[str, Component, Config]]:

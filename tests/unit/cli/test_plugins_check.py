@@ -25,6 +25,13 @@ class NoConfig(Config):
     "No options."
 
 
+class BadConfig(Config):
+    "Options."
+
+    top_k: int = "many"
+    "Experts."
+
+
 @hookimpl
 def unistd_components():
     return [Component(kind="KIND", name="rain", config=CONFIG, target="TARGET", summary="Rain.")]
@@ -57,6 +64,12 @@ def heavy():
 
 def nothing(sites, router):
     return {}
+
+
+def head(**sizes):
+    from unistd.plugins.head_conv.conv_head import ConvHead
+
+    return ConvHead(**sizes, width=8, residual="last-frame")
 
 
 def refuses(width):
@@ -107,6 +120,12 @@ def test_a_good_plugin_is_built_and_asked(check):
     [
         ("metric", "RainConfig", "unistd.plugins.metrics.nino:NinoRootMeanSquaredError", "refuses the tiny sizes"),
         ("temporal", "NoConfig", "unistd_rain:refuses", "refuses the tiny sizes: 'rain' needs a width of 16"),
+        (
+            "head",
+            "NoConfig",
+            "unistd_rain:head",
+            "built; 8 checks of HeadContract; it refuses what test_other_channels_out gives it: residual 'last-frame'",
+        ),
         ("backbone", "NoConfig", "unistd_rain:heavy", "its contract is not asked, for it has 6 million parameters"),
         ("adapter", "NoConfig", "unistd_rain:nothing", "its contract is not asked, for it adapts nothing here"),
     ],
@@ -139,13 +158,14 @@ def test_a_task_of_raw_files_and_one_without_defaults_are_not_asked(capsys):
         (
             "NoConfig",
             "unistd_rain:breaks",
-            "unistd_rain.py:34: router 'rain' cannot be built with its defaults: KeyError: 'weights'",
+            "unistd_rain.py:41: router 'rain' cannot be built with its defaults: KeyError: 'weights'",
         ),
         (
             "RainConfig",
             "unistd_rain:breaks",
             "unistd_rain: fails test_options_are_what_targets_take of PluginContract: option 'top_k' of router",
         ),
+        ("BadConfig", SOFTMAX, "router 'rain' cannot be built with its defaults: ValidationError: 1 validation error"),
         ("NoConfig", "unistd_rain:Gone", "router 'rain' cannot be imported: AttributeError"),
     ],
 )
