@@ -120,16 +120,17 @@ def _names(text: str) -> set[str]:
 
 def _identify(entry: EntryPoint) -> Plugin:
     try:
-        dist = cast(Distribution, entry.dist)
-        return Plugin(entry.name, canonicalize_name(dist.name), dist.version)
+        metadata = cast(Distribution, entry.dist).metadata  # read and parsed on every access
+        return Plugin(entry.name, canonicalize_name(metadata["Name"]), metadata["Version"])
     except Exception:  # no METADATA, as an installation that was broken off leaves it
         return Plugin(entry.name, "unknown", "?")
 
 
 def _absent(environ: Mapping[str, str]) -> list[PluginFailure]:
     """Report names of the allow-list that are not installed, which would otherwise go unnoticed."""
-    known = {name for entry in entry_points(group=GROUP) for name in _keys(_identify(entry))}
-    missing = sorted(_names(environ.get("UNISTD_PLUGINS", "")) - known)
+    wanted = _names(environ.get("UNISTD_PLUGINS", ""))
+    known = {name for entry in entry_points(group=GROUP) if wanted for name in _keys(_identify(entry))}
+    missing = sorted(wanted - known)
     text = "UNISTD_PLUGINS names it, but it is not installed"
     return [PluginFailure(Plugin(name, name, "?"), "import", text, "UNISTD_PLUGINS") for name in missing]
 

@@ -74,8 +74,8 @@ MUST_BE_GIVEN = {
     "metric lpips": {"weights": "alexnet.pth"},
     "task grid": {"store": "waves.zarr"},
 }
-ALONE = ("metrics", "synthetic")
-"""Declared in an interpreter of their own; that all together import nothing heavy is asked in tests/unit/cli."""
+ALONE = ("metrics",)
+"""Declared in an interpreter of its own; that all together import nothing heavy is asked in tests/unit/cli."""
 
 for _, entry in installed({"UNISTD_PLUGINS": ""}):
     own = {"module": entry.value, "options": MUST_BE_GIVEN}

@@ -50,7 +50,7 @@ def install(packages, monkeypatch, tmp_path):
     return put
 
 
-QUICK = ("task", "head")
+QUICK = ("head",)
 """Kinds that are checked in the fast tests; the slow ones check all of them, and much more."""
 QUICK_OR_SLOW = [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 
