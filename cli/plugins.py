@@ -61,9 +61,9 @@ def list_plugins(state: State, kind: str | None, *, as_json: bool, names: bool) 
         return
     columns = ["kind", "name", "distribution", "version", "summary"]
     click.echo(_table(rows, [*columns[:4], "plugin", "target", "options"] if state.verbose else columns))
-    for own in () if kind else _hooks(registry):
+    for own in _hooks(registry) if kind is None else ():
         who = f"plug-in '{own['plugin']}' ({own['distribution']} {own['version']})"
-        click.echo(f"{who} implements {', '.join(own['hooks'])}")
+        click.echo(f"\n{who} implements {', '.join(own['hooks'])}")
     for failure in registry.failures:
         click.echo(f"\n{failure.as_error()}", err=True)
     for (of_kind, name), offers in registry.clashes().items():

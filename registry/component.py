@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from packaging.requirements import InvalidRequirement, Requirement
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PydanticUndefinedAnnotation,
+    PydanticUserError,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from unistd.registry.errors import PluginError
 from unistd.registry.slot import Choice, Slot
 
 Kind = Literal["backbone", "adapter", "router", "temporal", "head", "task", "metric", "observer"]
@@ -26,9 +35,7 @@ UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 class Config(BaseModel):
     """Base of every component's options; the fields are the keyword arguments of the component's target."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, defer_build=True)
 
     def without_download(self) -> Self:
         """Return options that build the same module with first weights; one that fetches weights overrides this."""
@@ -107,6 +114,29 @@ class Component:
     def has_defaults(self) -> bool:
         """Whether no option has to be given, so that the bare name is enough."""
         return not any(field.is_required() for field in self.config.model_fields.values())
+
+    def read(self, options: Any, context: dict[str, Any] | None) -> Config:
+        """Return ``options`` as a config.
+
+        Raises:
+            ValidationError: They are not valid.
+            PluginError: As ``check_options``.
+        """
+        self.check_options()
+        return self.config.model_validate(options, context=context)
+
+    def check_options(self) -> None:
+        """Let pydantic build what validates the config, which takes too long to do for all that is declared.
+
+        Raises:
+            PluginError: The config has a field that nothing can validate.
+        """
+        try:
+            self.config.model_rebuild()
+        except (PydanticUserError, PydanticUndefinedAnnotation) as error:
+            what = f"{self.kind} '{self.name}' has options that cannot be read: {str(error).splitlines()[0]}"
+            where = f"{self.config.__module__}.{self.config.__qualname__}"
+            raise PluginError(what, where=where, help="pydantic has to know the type of every field") from error
 
     def options(self, config: BaseModel) -> dict[str, Any]:
         """Return the keyword arguments of ``target`` that ``config`` holds.

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from unistd.core.errors import UsageError
+from unistd.core.field_docs import field_docs
 from unistd.registry.reader import Keys, dotted
 from unistd.registry.registry import Registry
 from unistd.registry.slot import Slot
@@ -29,8 +30,7 @@ class Holder:
 
     def describe(self, key: object) -> str:
         """Return the documentation of one key."""
-        field = self.model.model_fields.get(str(key))
-        return (field.description or "") if field else ""
+        return field_docs(self.model).get(str(key), "")
 
 
 def holder(keys: Keys, data: Any, registry: Registry, spec: type[BaseModel], noun: str = "spec") -> Holder | None:

@@ -33,6 +33,10 @@ class SpecIssue:
 class Hooks:
     """Every hook starts with ``unistd_``; an implementation may leave out arguments it does not need."""
 
+    def __dir__(self) -> list[str]:
+        """Return the hooks alone, which is all that pluggy has to look at, for every plug-in anew."""
+        return [name for name in vars(Hooks) if name.startswith("unistd_")]
+
     @hookspec
     def unistd_components(self) -> Iterable[Component]:  # type: ignore[empty-body]
         """Return the components this plug-in offers; must not import torch."""
@@ -61,7 +65,7 @@ def implement(implementation: object, name: str) -> pluggy.PluginManager:
         PluginValidationError: A hook has a name or an argument that there is not.
     """
     manager = pluggy.PluginManager(NAMESPACE)
-    manager.add_hookspecs(Hooks)
+    manager.add_hookspecs(Hooks())
     manager.register(implementation, name=name)
     manager.check_pending()
     return manager

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from unistd.core.field_docs import DocumentedSchema
 from unistd.registry.component import Component
 from unistd.registry.slot import MARKER
 
 
 def option_rows(component: Component, names: Iterable[str]) -> list[dict[str, Any]]:
     """Return name, type, default and description of the options ``names`` of ``component``, as JSON."""
-    schema = component.config.model_json_schema()
+    schema = component.config.model_json_schema(schema_generator=DocumentedSchema)
     rows = []
     for name in names:
         field = component.config.model_fields[name]
@@ -22,7 +23,7 @@ def option_rows(component: Component, names: Iterable[str]) -> list[dict[str, An
                 "type": type_words(own, schema.get("$defs", {})),
                 "required": field.is_required(),
                 "default": own.get("default"),
-                "description": field.description or "",
+                "description": own.get("description", ""),
             }
         )
     return rows

@@ -136,7 +136,7 @@ class Registry:
         return partial(self.load(component), **component.options(config))
 
     def _defaults(self, component: Component) -> Config:
-        return component.config.model_validate({}, context={"registry": self})
+        return component.read({}, {"registry": self})
 
     def versions(self, spec: Spec) -> dict[str, str]:
         """Return name and version of every distribution whose components ``spec`` uses."""

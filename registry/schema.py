@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic.errors import PydanticInvalidForJsonSchema
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic import PydanticInvalidForJsonSchema, PydanticUndefinedAnnotation, PydanticUserError
 
+from unistd.core.field_docs import DocumentedSchema
 from unistd.core.importing.card import ImportCard
 from unistd.registry.component import KINDS, Component, Config, Kind
 from unistd.registry.registry import Registry
@@ -30,10 +30,10 @@ def json_schema(registry: Registry, spec: type[Spec] = RunSpec) -> dict[str, Any
 
 def card_schema() -> dict[str, Any]:
     """Return a schema that accepts what is read as an import card."""
-    return {"$schema": DIALECT, **ImportCard.model_json_schema()}
+    return {"$schema": DIALECT, **ImportCard.model_json_schema(schema_generator=DocumentedSchema)}
 
 
-class SpecSchema(GenerateJsonSchema):
+class SpecSchema(DocumentedSchema):
     """Shows a default component by its name."""
 
     def encode_default(self, dft: Any) -> Any:
@@ -73,7 +73,7 @@ def _options(config: type[Config], anchor: str) -> dict[str, Any]:
     """Return the schema of a config; one that has none is left open, so that it takes nothing from the others."""
     try:
         return config.model_json_schema(ref_template=f"#/$defs/{anchor}.{{model}}", schema_generator=SpecSchema)
-    except PydanticInvalidForJsonSchema:
+    except (PydanticInvalidForJsonSchema, PydanticUserError, PydanticUndefinedAnnotation):
         return {"type": "object"}
 
 

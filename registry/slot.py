@@ -60,7 +60,7 @@ class Slot:
             kind = PydanticCustomError("component", "{message}", {"message": error.message, "help": error.help})
             details = InitErrorDetails(type=kind, loc=("kind",), input=name)
             raise ValidationError.from_exception_data("Slot", [details]) from error
-        return Choice(name, component.config.model_validate(options, context=info.context))
+        return Choice(name, component.read(options, info.context))
 
     def _parse(self, value: Any, registry: Registry) -> tuple[str, dict[str, Any]]:
         if isinstance(value, Choice):

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from packaging.requirements import Requirement
 
 from unistd.core.errors import UnistdError
+from unistd.core.field_docs import field_docs
 from unistd.registry.component import Component, Config
 from unistd.registry.discovery import PluginInfo, installed, load_module
 from unistd.registry.registry import Registry, satisfied
@@ -109,7 +110,7 @@ class PluginContract(ABC):
                 own.config.model_json_schema()
             except Exception as error:
                 raise AssertionError(f"the options of {who} have no JSON Schema: {error}") from error
-            silent = [name for name, field in own.config.model_fields.items() if not field.description]
+            silent = sorted(set(own.config.model_fields) - set(field_docs(own.config)))
             assert not silent, f"option '{silent[0]}' of {who} has no documentation: write a string below it"
 
     def test_targets_resolve(self) -> None:

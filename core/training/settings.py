@@ -14,7 +14,7 @@ Steps = Annotated[int, Field(ge=1)]
 class Settings(BaseModel):
     """Immutable; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 def with_kind(default: str) -> Callable[[Any], Any]:

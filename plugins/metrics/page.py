@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from unistd.core.field_docs import field_docs
 from unistd.core.markdown import inline_yaml, page, prose, table
 from unistd.core.metric import Metric, MetricIdentity
 from unistd.plugins.metrics import unistd_components
@@ -87,8 +88,9 @@ def _options(components: Iterable[Component]) -> Iterable[tuple[str, ...]]:
     """Return a row for each option; one that several metrics have alike is said once."""
     owners: dict[tuple[str, ...], list[str]] = {}
     for component in components:
+        docs = field_docs(component.config)
         for name, field in component.config.model_fields.items():
-            said = prose(field.description or "")
+            said = prose(docs.get(name, ""))
             owners.setdefault((f"`{name}`", _values(field), said), []).append(f"`{component.name}`")
     return [(" ".join(names), *row) for row, names in owners.items()]
 

@@ -82,6 +82,23 @@ def test_without_torch_nothing_is_said(installed_plugin):
     assert json.loads(done.stdout)["failures"] == []
 
 
+def test_options_that_cannot_be_read_stop_what_uses_them(
+    installed_plugin, plugin_source, built_in_spec, monkeypatch, capsys
+):
+    monkeypatch.setenv("UNISTD_PLUGINS", "demo-a")
+    odd = "class Odd:\n    pass\n\nclass Options(Config):\n    odd: Odd = None"
+    installed_plugin("demo-a", plugin_source.replace("class Options(Config):", odd))
+    assert main(["validate", str(built_in_spec)]) == 0
+    assert main(["plugins", "list"]) == 0
+    assert main(["schema"]) == 0
+    capsys.readouterr()
+    said = "demo_a.Options: metric 'skill' has options that cannot be read: Unable to generate pydantic-core schema for"
+    assert main(["validate", str(built_in_spec), "-o", "tasks.city.metrics=[skill]"]) == 3
+    assert capsys.readouterr().err.startswith(said)
+    assert main(["plugins", "check", "demo-a"]) == 3
+    assert said in capsys.readouterr().err
+
+
 @pytest.fixture
 def clash(installed_plugin, monkeypatch):
     """Two distributions that offer the metric ``skill``."""

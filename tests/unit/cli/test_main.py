@@ -136,6 +136,13 @@ def test_help_imports_neither_libraries_nor_plugins(words, installed_plugin):
     assert loaded(*words).startswith("0 [] ")
 
 
+@pytest.mark.parametrize(("words", "imported"), [(["--help"], False), (["plugins", "list"], True)])
+def test_help_loads_no_entry_point(words, imported, installed_plugin, plugin_source):
+    plugin = installed_plugin("demo-a", f"from pathlib import Path\nPath(__file__ + '.seen').touch()\n{plugin_source}")
+    assert loaded(*words).startswith("0 [] ")
+    assert plugin.path.with_name(plugin.path.name + ".seen").exists() == imported
+
+
 def test_help_does_not_even_import_pydantic():
     assert loaded("--help") == "0 [] []"
 

@@ -34,6 +34,19 @@ def test_show_says_type_default_and_documentation(capsys):
     assert {option["name"] for option in row["options"]} >= {"temperature", "top_k"}
 
 
+def test_list_tells_of_hooks_that_are_called_unasked(installed_plugin, monkeypatch, capsys):
+    watch = "@hookimpl\ndef unistd_run_finished(outcome):\n    pass\n"
+    installed_plugin("unistd-rain", BROKEN_TARGET + watch, name="rain")
+    monkeypatch.setenv("UNISTD_PLUGINS", "unistd-rain")
+    assert main(["plugins", "list"]) == 0
+    assert "\nplug-in 'rain' (unistd-rain 1.0) implements unistd_run_finished\n" in capsys.readouterr().out
+    assert main(["plugins", "list", "--json"]) == 0
+    (own,) = [row for row in json.loads(capsys.readouterr().out)["hooks"] if row["plugin"] == "rain"]
+    assert own == {
+        "plugin": "rain", "distribution": "unistd-rain", "version": "1.0", "hooks": ["unistd_run_finished"],
+    }  # fmt: skip
+
+
 def test_show_of_an_unknown_name_gives_the_nearest(capsys):
     assert main(["plugins", "show", "softmaxx"]) == 2
     assert "no plug-in offers a component 'softmaxx'\n  help: did you mean 'softmax'?" in capsys.readouterr().err
