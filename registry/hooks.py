@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
@@ -65,7 +65,7 @@ def implement(implementation: object, name: str) -> pluggy.PluginManager:
         PluginValidationError: A hook has a name or an argument that there is not.
     """
     manager = pluggy.PluginManager(NAMESPACE)
-    manager.add_hookspecs(Hooks())
+    manager.add_hookspecs(cast(type, Hooks()))  # it takes anything that dir() can list
     manager.register(implementation, name=name)
     manager.check_pending()
     return manager
