@@ -31,6 +31,10 @@ class Part(NamedTuple):
     entropy: Tensor
     tokens: int
 
+    def joined(self, other: Part) -> Part:
+        """Return what was said about the tokens of both."""
+        return Part(self.weights + other.weights, self.entropy + other.entropy, self.tokens + other.tokens)
+
 
 class ExpertUse:
     """Sums up what the routers of ``model`` say while it is entered by ``watching``."""
@@ -62,7 +66,7 @@ class ExpertUse:
         """Take in what was said elsewhere."""
         for name, part in parts.items():
             own = self._sums.get(name)
-            self._sums[name] = Part(*(a + b for a, b in zip(own, part, strict=True))) if own else part
+            self._sums[name] = own.joined(part) if own else part
 
     def take(self) -> dict[str, Part]:
         """Return what was said since the last time, and start anew."""

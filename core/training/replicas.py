@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import torch
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
 from unistd.core.data.batches import Batch
@@ -78,10 +78,10 @@ class Exchange:
         whole = torch.cat([loss.reshape(1), *(own.reshape(-1) for own in gradients.values())])
         add_up(whole)
         whole /= self.count
-        mean, *parts = whole.split([1, *(own.numel() for own in gradients.values())])
-        for own, part in zip(gradients.values(), parts, strict=True):
+        parts = torch.split(whole, [1, *(own.numel() for own in gradients.values())])
+        for own, part in zip(gradients.values(), parts[1:], strict=True):
             own.copy_(part.view_as(own))
-        return mean[0]
+        return whole[0]
 
     def _check_used(self, task: str, names: list[str]) -> None:
         if task not in self._used:  # by all processes at the same step

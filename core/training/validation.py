@@ -57,8 +57,9 @@ def validate(
         everything = in_order(some)
         if sum(each.windows for each in everything) != len(own):
             raise UnistdError(f"not every validation window of task '{task}' was scored once")
-        model, still, pixels = (sum(each[at] for each in everything) for at in range(3))
+        model, still, pixels = 0.0, 0.0, 0.0
         for each in everything:
+            model, still, pixels = model + each.model, still + each.still, pixels + each.pixels
             use.add(each.use)
         if not math.isfinite(model):
             raise UnistdError(

@@ -38,10 +38,13 @@ def test_every_process_knows_its_place_and_only_the_first_one_talks(start, capfd
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("print('what', 'happened', file=sys.stderr); sys.exit(3)", "failed with code 3, and the others were stopped; it said\n  | what happened"),
+        (
+            "print('what', file=sys.stderr); sys.exit(3)",
+            "failed with code 3, and the others were stopped; it said\n  | what",
+        ),
         ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL, perhaps for lack of memory, and the others"),
     ],
-)  # fmt: skip
+)
 def test_a_dead_process_is_named_and_takes_the_others_down(start, monkeypatch, how, said):
     monkeypatch.setattr(launching, "GRACE", 0.2)
     with pytest.raises(UnistdError) as caught:
