@@ -42,7 +42,7 @@ def test_two_devices_give_the_run_of_one_and_its_scores(spec, tmp_path, finished
     assert_close(run, finished, last_tensors)
     own, wanted = (json.loads((folder / "metrics.json").read_text())["tasks"] for folder in (run, finished))
     for task in wanted:
-        assert own[task]["model"] == pytest.approx(wanted[task]["model"], rel=1e-5)
+        assert own[task]["test"] == pytest.approx(wanted[task]["test"], rel=1e-5)
         assert own[task]["baselines"] == wanted[task]["baselines"]
     assert "--devices 2 --strategy ddp" in json.loads((run / "spec.json").read_text())["command"]
 
