@@ -66,7 +66,8 @@ class Field:
         dtype = np.dtype(np.uint8) if self.dtype.kind == "b" else self.dtype.newbyteorder("=")
         step = max(1, PIECE * shape[along] // max(1, int(np.prod(shape)) * dtype.itemsize))
         sizes = tuple(min(step, shape[along] - start) for start in range(0, shape[along], step))
-        return da.map_blocks(  # one layer of the graph, however many pieces there are
+        # One layer of the graph, however many pieces there are.
+        return da.map_blocks(  # type: ignore[no-untyped-call]
             partial(_read, self.load, self.path, dtype, selection, shape, along, step),
             chunks=tuple(sizes if axis == along else (size,) for axis, size in enumerate(shape)),
             dtype=dtype,

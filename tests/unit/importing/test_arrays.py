@@ -181,3 +181,19 @@ def test_larger_arrays_are_read_in_pieces(monkeypatch, task, noise, tmp_path, re
     (found,) = task(dims=["time", "y", "x"] if read_first == 0 else ["y", "time", "x"]).sequences()
     assert found.frames.chunks[0] == (3, 3, 2)
     np.testing.assert_array_equal(found.frames[:, 0], values)
+
+
+def test_a_file_without_an_axis_of_time_gives_the_level_selected_and_not_the_first(read, noise, tmp_path):
+    values = [noise(3, 4, 5) for _ in range(4)]
+    for i, value in enumerate(values):
+        np.save(tmp_path / f"levels_{i}.npy", value)
+    (found,) = read(dims=["level", "y", "x"], select={"level": 2})
+    np.testing.assert_array_equal(found.frames[:, 0], [value[2] for value in values])
+
+
+def test_pieces_put_together_are_the_array(read, noise, tmp_path, monkeypatch):
+    monkeypatch.setattr("unistd.core.importing.field.PIECE", 1000)
+    values = noise(50, 4, 5)
+    np.save(tmp_path / "waves.npy", values)
+    (found,) = read()
+    np.testing.assert_array_equal(found.frames[:, 0], values)
