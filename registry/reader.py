@@ -67,7 +67,9 @@ class Reader:
     def _check_depth(self) -> None:
         """Refuse deep nesting from the stream of events; the node graph is built by recursion."""
         depth = 0
-        for event in self._yaml.parse(self._source.text):
+        for count, event in enumerate(self._yaml.parse(self._source.text)):
+            if count > 2 * MAX_NODES:  # what begins also ends; aliases are counted where they are written out
+                raise self._limit(f"the {self._source.noun} has more than {MAX_NODES} values", Span(1, 1))
             depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
             if depth > MAX_DEPTH:
                 mark = event.start_mark
@@ -96,10 +98,11 @@ class Reader:
 
     def _scalar(self, node: Node) -> Any:
         try:
-            return self._yaml.constructor.construct_object(node)
+            return _showable(self._yaml.constructor.construct_object(node))
         except (ValueError, YAMLError):
             kind = str(node.tag).removeprefix(_CORE)
-            self._issues.append(Issue(f"'{node.value}' is no valid {kind}", _span(node), "put quotes round text"))
+            shown = node.value[:40].encode(errors="backslashreplace").decode()
+            self._issues.append(Issue(f"'{shown}' is no valid {kind}", _span(node), "put quotes round text"))
             return None
 
     def _mapping(self, node: MappingNode, keys: Keys, depth: int) -> dict[Any, Any]:
@@ -128,6 +131,17 @@ class Reader:
             return merged
         self._issues.append(Issue("'<<' must name a mapping", _span(held)))
         return {}
+
+
+def _showable(value: Any) -> Any:
+    """Return ``value`` as it can be printed: JSON writes a character beyond 16 bits as two escapes, which are one.
+
+    Raises:
+        ValueError: It is half a character, or a number of thousands of digits.
+    """
+    if isinstance(value, int):
+        str(value)
+    return value.encode("utf-16", "surrogatepass").decode("utf-16") if isinstance(value, str) else value
 
 
 def _span(node: Node) -> Span:

@@ -136,7 +136,7 @@ def odd():
     return Odd
 
 
-AMOUNT = [40, pytest.param(3000, marks=pytest.mark.slow)]
+AMOUNT = [20, pytest.param(3000, marks=pytest.mark.slow)]
 
 
 def pytest_generate_tests(metafunc):

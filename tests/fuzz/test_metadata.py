@@ -86,7 +86,7 @@ def test_what_stores_say(part, examples, store, tmp_path, hammer, odd):
         opened.read(0, 3)
 
     read(json.loads(json.dumps(valid)))
-    hammer(max(examples // 2, 20), odd.document(valid), read)
+    hammer(examples // 2, odd.document(valid), read)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_heads_of_zarr(version, examples, imported, tmp_path, hammer, odd):
 
     valid = json.loads(head.read_text())
     read(valid)
-    hammer(max(examples // 2, 20), odd.document(valid), read)
+    hammer(examples // 2, odd.document(valid), read)
 
 
 @pytest.mark.parametrize("file", ["state.json", "manifest.json", "model.safetensors", "optimizer.safetensors"])

@@ -150,3 +150,27 @@ def test_files_that_cannot_be_read(tmp_path, content, message):
     with pytest.raises(UsageError) as caught:
         Document.open(path)
     assert (caught.value.message, caught.value.where) == (message, str(path))
+
+
+def test_a_character_of_two_escapes_is_one(tmp_path):
+    assert Document(Source("a", '{"a": "\\ud83d\\ude00"}')).data == {"a": "\U0001f600"}
+
+
+@pytest.mark.parametrize("text", ['{"a": "\\ud83d"}', '{"\\ude00": 1}'])
+def test_half_a_character_is_an_error_that_can_be_printed(text):
+    with pytest.raises(SpecError) as caught:
+        Document(Source("a", text))
+    assert "is no valid str" in str(caught.value).encode().decode()
+
+
+def test_a_number_that_cannot_be_shown():
+    with pytest.raises(SpecError, match="is no valid int") as caught:
+        Document(Source("a", "a: 0x" + "f" * 9000))
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_text_of_many_values_is_refused_before_it_is_built(monkeypatch):
+    monkeypatch.setattr("unistd.registry.reader.MAX_NODES", 50)
+    monkeypatch.setattr("ruamel.yaml.YAML.compose", lambda *_: pytest.fail("it was built"))
+    with pytest.raises(SpecError, match="has more than 50 values"):
+        Document(Source("a", "[" + "1," * 110 + "]"))
