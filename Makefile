@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One thread a test process: two test processes share two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist loadfile
 
-.PHONY: help install quickstart real test test-slow check bench bench-scale bench-joint lint types imports wheel format clean bench-resume docs docs-pages docs-metrics docs-tasks bench-prepare bench-loader bench-startup
+.PHONY: help install quickstart real test test-slow check bench bench-scale bench-joint lint types imports wheel format clean bench-resume docs docs-pages docs-metrics docs-tasks bench-prepare bench-loader bench-startup fuzz
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,10 @@ test: install ## the tests every change must pass
 
 test-slow: install ## the tests that take minutes
 	$(PYTEST) -m slow
+
+fuzz: install ## let atheris look for inputs that break a reader (a minute each)
+	$(BIN)/python -m pip install --quiet atheris
+	for reader in yaml card record example; do $(BIN)/python -P tests/fuzz/guided.py $$reader -max_total_time=60 || exit 1; done
 
 check: lint types imports wheel ## everything about the code that needs no run
 

@@ -62,7 +62,9 @@ def _spec(what: Path, registry: Registry, overrides: tuple[str, ...]) -> RunSpec
         return load_any(what, registry, overrides)
     if overrides:
         raise UsageError("the spec of a run is what it is", help="leave out '-o', or name the spec's file")
-    return load_any_resolved(json.loads(record.read_text())["spec"], registry, record)
+    from unistd.core.training.run_folder import RunFolder  # which imports torch
+
+    return load_any_resolved(RunFolder(what).read_record()["spec"], registry, record)
 
 
 def _ranks(run: Path, *, as_json: bool) -> None:
