@@ -48,7 +48,7 @@ READERS = {
 
 
 def main() -> None:
-    """Fuzz the reader that is named first, as in ``guided.py card``; all other arguments are libFuzzer's, such as ``-runs=100000``."""
+    """Fuzz the reader named first, as in ``guided.py card``; all other arguments are libFuzzer's: ``-runs=100000``."""
     if len(sys.argv) < 2 or sys.argv[1] not in READERS:
         raise SystemExit(f"name one of {', '.join(READERS)}")
     read = READERS[sys.argv.pop(1)]
