@@ -19,6 +19,7 @@ from unistd.core.errors import UsageError
 from unistd.core.evaluation.report import results_table
 from unistd.core.model import count_parameters
 from unistd.core.processes import is_first
+from unistd.core.ranked import ranks_are_fixed
 from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.run_folder import RunFolder
 from unistd.registry.evaluation import check_scoring
@@ -99,7 +100,7 @@ def show_plan(run: JointRun, schedule: JointSchedule, console: Console) -> None:
         )
     console.print(table)
     phase = RankPhase.of(run.forecaster, run.spec.training.steps, schedule.epoch)
-    if phase is not None:
+    if phase is not None and not ranks_are_fixed(run.forecaster):
         share = "add up freely" if phase.allowed is None else f"share {phase.allowed} components"
         console.print(
             f"ranks learn for {phase.end} steps and {share}; each moves by up to {phase.lr:.2g} a step", highlight=False

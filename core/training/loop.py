@@ -112,7 +112,8 @@ class JointTraining:
         self.run = run
         self.fabric = fabric
         self.progress = progress
-        self.phase = RankPhase.of(forecaster, settings.steps, reader.schedule.epoch)
+        fixed = ranks_are_fixed(forecaster)  # by the run that this one extends
+        self.phase = None if fixed else RankPhase.of(forecaster, settings.steps, reader.schedule.epoch)
         self.versions, self.name, self.observe = versions, name, observe
         self.clipped: list[nn.Parameter] = []
         self.ranks: list[nn.Parameter] = []

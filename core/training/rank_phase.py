@@ -43,7 +43,7 @@ class RankPhase:
             UsageError: The phase would outlast the training.
             ModelError: Adapters disagree on how their ranks learn.
         """
-        adapters = {path: own for path, own in ranked_adapters(model) if own.rank.requires_grad}
+        adapters = dict(ranked_adapters(model))
         plans = {adapter.plan for adapter in adapters.values()}
         if len(plans) > 1:
             raise ModelError("the adapters of one model have different rank plans", help="give all of them one plan")
