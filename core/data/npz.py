@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import lzma
 import math
 import tokenize
 import zipfile
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
+
+UNREADABLE = (
+    *(OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    RuntimeError,  # what is encrypted, or compressed in a way that is not known
+)
+"""What a damaged npz file leads to."""
 
 
 class Head(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from unistd.core.untrusted import check_room, check_size
 PIECE = 2**25  # bytes that are read at once
 UNREADABLE = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, IndexError, RuntimeError, SyntaxError),
-    *(zlib.error, zipfile.BadZipFile, AttributeError, ArithmeticError, AssertionError, MemoryError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, AttributeError, ArithmeticError, AssertionError, MemoryError),
     Image.DecompressionBombError,
 )
 EXTRA = "pip install 'unistd[import]'"

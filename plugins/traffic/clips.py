@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -15,11 +14,10 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from unistd.core.data.npy import map_npy
-from unistd.core.data.npz import npz_head
+from unistd.core.data.npz import UNREADABLE, npz_head
 from unistd.core.errors import DataError
 
 _BLOCK = 512  # clips
-_UNREADABLE = (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 def npz_clips(path: Path, keys: Sequence[str], frame: tuple[int, int, int]) -> Any:
@@ -33,7 +31,7 @@ def npz_clips(path: Path, keys: Sequence[str], frame: tuple[int, int, int]) -> A
             present = [name.removesuffix(".npy") for name in archive.namelist()]
             missing = [key for key in keys if key not in present]
             headers = [] if missing else [_header(archive, key) for key in keys]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(path, "npz", error) from error
     if missing:
         raise DataError(f"no array '{missing[0]}'", where=str(path), help=f"the file holds {', '.join(present)}")
@@ -65,7 +63,7 @@ def npy_clips(path: Path, length: int, frame: tuple[int, int, int]) -> NDArray[A
     """
     try:
         clips = map_npy(path)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(path, "npy", error) from error
     if clips.ndim != 5 or clips.shape[1:] != (length, *frame):
         expected = ", ".join(map(str, ("clips", length, *frame)))
@@ -82,7 +80,7 @@ def check_npz(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(path, "npz", error) from error
     if bad is not None:
         raise DataError(f"'{bad}' is damaged", where=str(path), help="fetch the file again")
@@ -92,7 +90,7 @@ def _read(path: Path, keys: Sequence[str], start: int, stop: int) -> NDArray[Any
     try:
         with zipfile.ZipFile(path) as archive:
             return np.concatenate([_rows(archive, key, start, stop) for key in keys], axis=1)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(path, "npz", error) from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unistd.core.data.npz import npz_head
+from unistd.core.data.npz import UNREADABLE, npz_head
 from unistd.core.data.raw import raw_file, raw_folder
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, Channel, Cycle, FrameSequence, Task, TaskCard, Window
@@ -90,7 +89,7 @@ def read_flow(path: Path, frames: int) -> NDArray[np.uint16]:
         with np.load(path, allow_pickle=False) as archive:
             keys = list(archive)
             flow: NDArray[Any] | None = archive["flow"] if "flow" in keys else None
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise DataError(f"cannot be read as npz: {error}", where=str(path), help="fetch the file again") from error
     if flow is None:
         raise DataError("no array 'flow'", where=str(path), help=f"the file holds {', '.join(keys)}")

@@ -140,6 +140,19 @@ def test_npy_and_npz_that_claim_more_than_they_hold(frames, cards):
         npz_clips(cards / "b.npz", ("height",), (1, 4, 4))
 
 
+@pytest.mark.parametrize(("at", "value"), [(8, 1), (10, 14), (10, 99)])  # encrypted; LZMA, and no known compression
+def test_npz_that_is_packed_in_another_way(at, value, frames, cards):
+    np.savez_compressed(cards / "a.npz", height=np.zeros((9, 4, 4), "f4"))
+    data = bytearray((cards / "a.npz").read_bytes())
+    data[data.index(b"PK\3\4") + at - 2] = value
+    data[data.index(b"PK\1\2") + at] = value
+    (cards / "a.npz").write_bytes(data)
+    with pytest.raises(DataError, match="cannot be read"):
+        frames(files=["a.npz"])
+    with pytest.raises(DataError, match="cannot be read as npz"):
+        npz_clips(cards / "a.npz", ("height",), (1, 4, 4))
+
+
 def test_pickles_in_arrays_are_not_read(frames, cards):
     np.save(cards / "a.npy", np.array([Boom()], object), allow_pickle=True)
     np.savez(cards / "b.npz", height=np.array([Boom()], object))

@@ -34,7 +34,11 @@ def stacked(registry):
 @pytest.mark.parametrize(
     ("keys", "label", "names"),
     [
-        ((), "the spec", ["model", "name", "observers", "output", "plugins", "seed", "tasks", "training", "version"]),
+        (
+            (),
+            "the spec",
+            ["extends", "model", "name", "observers", "output", "plugins", "seed", "tasks", "training", "version"],
+        ),
         (("model",), "'model'", ["adapter", "backbone", "router", "temporal"]),
         (("model", "backbone"), "backbone 'stack'", ["bounded", "by_name", "extra", "kind", "layers", "pair"]),
         (("model", "backbone", "layers", 0), "'model.backbone.layers[0]'", ["size"]),
