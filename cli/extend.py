@@ -32,7 +32,7 @@ SPEC_FILE = "extended.yaml"
 """The new run's spec, in its folder: what ``unistd train … --resume`` takes."""
 
 
-@click.command(epilog="Example: unistd extend runs/quickstart --task new.yaml --out runs/more -o training.steps=120")
+@click.command(epilog="Example: unistd extend runs/quickstart --task new.yaml --out runs/more")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--task", "given", multiple=True, required=True, metavar="FILE|NAME=…", help="tasks: as in a spec, or one of them."
