@@ -41,7 +41,7 @@ def unistd_components():
         )
     ]
 '''
-DIES_ALONE = "import os, sys\nif sys.argv[0] == '-c': os._exit(7)"
+DIES_ALONE = "import os, sys\nif sys.argv[1:] == [__name__]: os._exit(7)"
 SOFTMAX = "unistd.plugins.router_softmax.softmax:SoftmaxRouter"
 
 WRONG = [

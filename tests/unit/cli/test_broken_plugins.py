@@ -125,7 +125,8 @@ def test_a_clash_is_listed_and_fails_the_check(clash, capsys):
     said = "metric name 'skill' is offered by 2 plug-ins\n  help: write demo-a/skill or demo-b/skill\n"
     assert said in capsys.readouterr().err
     assert main(["plugins", "check", "demo-a"]) == 3
-    assert "metric name 'skill' is offered by 2: demo-a/skill, demo-b/skill\n" in capsys.readouterr().err
+    said = "metric name 'skill' of plug-in 'plug' (demo-a 1.0) is offered by 2: demo-a/skill, demo-b/skill\n"
+    assert said in capsys.readouterr().err
 
 
 def test_a_broken_plug_in_stops_the_spec_that_needs_it_by_name(installed_plugin, plugin_source, built_in_spec, capsys):

@@ -136,7 +136,8 @@ def test_frozen_trunk_stays_frozen_and_passes_gradients(build):
     nn.Sequential(trunk).train()
     placed = {name for name, module in trunk.named_modules() if isinstance(module, AdaptedLinear | Shift)}
     assert len(placed) == 2 * len(trunk.sites())
-    assert {name for name, module in trunk.named_modules() if module.training} == placed
+    training = {name for name, module in trunk.named_modules() if module.training}
+    assert {name for name in training if not name.endswith(".added")} == placed  # empty lists hold nothing
     x = tokens().requires_grad_()
     trunk(x, (4, 4)).square().sum().backward()
     assert x.grad is not None
