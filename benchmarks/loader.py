@@ -104,7 +104,8 @@ def slice_all(frames: NDArray[np.float32], starts: list[NDArray[np.int64]]) -> N
     for own in starts:
         past = np.stack([frames[start : start + PAST] for start in own])
         future = np.stack([frames[start + PAST : start + PAST + FUTURE] for start in own])
-        Batch("frames", torch.from_numpy(past), torch.from_numpy(future), torch.from_numpy(own))
+        valid = int(np.isfinite(future).sum())
+        Batch("frames", torch.from_numpy(past), torch.from_numpy(future), torch.from_numpy(own), valid)
 
 
 def reader_of(path: Path, cache: Any) -> BatchReader:

@@ -94,7 +94,8 @@ class BatchReader:
         for axis, chosen in mirrors(self.schedule, step, windows.store.card.mirrors, self.process, self.processes):
             past, future = (mirrored(frames, chosen, axis) for frames in (past, future))
         starts = torch.from_numpy(windows.starts[self.schedule.indices(step)])
-        return Batch(task, past, future, starts, int(future.isfinite().sum()))
+        valid = int(np.isfinite(future.numpy()).sum())  # torch would use threads, which a forked process lacks
+        return Batch(task, past, future, starts, valid)
 
 
 def check_held(task: str, store: Store) -> None:

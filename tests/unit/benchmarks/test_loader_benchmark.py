@@ -44,9 +44,10 @@ def test_the_array_and_the_store_give_the_same_windows(program, tmp_path, monkey
         reader = ways["cached"].args[0]
         assert reader.windows["frames"].store.held
         assert not ways["cold"].args[0].windows["frames"].store.held
-        for step, (_, past, future, starts) in enumerate(made):
+        for step, (_, past, future, starts, valid) in enumerate(made):
             batch = reader.read(step)
             assert torch.equal(batch.starts, starts)
+            assert batch.valid == valid
             np.testing.assert_array_equal(batch.past, past)
             np.testing.assert_array_equal(batch.future, future)
         assert np.isnan(store.read(0, 9)).any() == (case.card.get("missing") == "mask")

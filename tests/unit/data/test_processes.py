@@ -27,7 +27,7 @@ def send_batches(readers, steps, connection):
     for reader in readers:
         with Prefetcher(reader.read, range(steps), 2) as batches:
             for batch in batches:
-                connection.send((batch.task, *(tensor.numpy() for tensor in batch[1:])))
+                connection.send((batch.task, batch.valid, *(tensor.numpy() for tensor in batch[1:4])))
     connection.close()
 """
 
@@ -91,9 +91,9 @@ def test_a_process_reads_the_batches_of_its_parent_to_the_bit(readers, worker, u
     try:
         for batch in wanted:
             assert ours.poll(100), f"a process started by {method} hangs"
-            task, *arrays = ours.recv()
-            assert task == batch.task
-            for own, tensor in zip(arrays, batch[1:], strict=True):
+            task, valid, *arrays = ours.recv()
+            assert (task, valid) == (batch.task, batch.valid)
+            for own, tensor in zip(arrays, batch[1:4], strict=True):
                 np.testing.assert_array_equal(own.view(np.uint32), tensor.numpy().view(np.uint32))
     finally:
         process.kill()

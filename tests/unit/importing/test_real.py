@@ -67,8 +67,14 @@ def test_hourly_weather_with_one_variable_a_file(folder, task):
 
 
 def test_half_hourly_taxi_trips_in_two_files_named_in_their_order(folder, task):
-    files = [str(folder("nyc_taxi").resolve() / f"flow_{part}.npz") for part in ("train", "test")]
-    own = {"files": files, "variable": "flow", "dims": ["time", "y", "x", "channel"], "step": [30, "m"]}
+    files = [f"flow_{part}.npz" for part in ("train", "test")]
+    own = {
+        "files": files,
+        "folder": folder("nyc_taxi"),
+        "variable": "flow",
+        "dims": ["time", "y", "x", "channel"],
+        "step": [30, "m"],
+    }
     channels = {name: {"unit": "trips"} for name in ("inflow", "outflow")}
     split = {"dates": {"val": "2016-02-19", "test": "2016-03-04"}}
     (found,) = task(**own, channels=channels, time={"start": "2016-01-01"}, split=split).sequences()
