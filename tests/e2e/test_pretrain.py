@@ -152,7 +152,7 @@ def test_the_run_folder_is_whole(whole):
     assert sum(own["steps"] for row in rows if row["event"] == "train" for own in row["tasks"].values()) == 12
 
 
-@pytest.mark.parametrize("step", [3, 7])
+@pytest.mark.parametrize("step", [pytest.param(3, marks=pytest.mark.slow), 7])
 def test_sigkill_then_resume_is_bit_equal(step, still, tmp_path, whole, assert_same_bits):
     result = subprocess.run([sys.executable, "-c", KILL, str(still), str(step)], capture_output=True, check=False)
     assert result.returncode == -signal.SIGKILL, result.stderr.decode()

@@ -151,7 +151,7 @@ def test_a_name_like_a_tag_is_escaped(copy):
     assert "<h1>&lt;b&gt;bold&lt;/b&gt;</h1>" in page
 
 
-@pytest.mark.parametrize("adapter", ["{kind: lora, roles: [q]}", "{kind: full}"])
+@pytest.mark.parametrize("adapter", ["{kind: lora, roles: [q]}", pytest.param("{kind: full}", marks=pytest.mark.slow)])
 def test_a_run_without_experts_gives_a_page(spec, adapter):
     text = re.sub(r"adapter: \{.*\}", f"adapter: {adapter}", spec.read_text())
     text = text.replace("pretrained: false", f"pretrained: false, freeze: {str('full' not in adapter).lower()}")

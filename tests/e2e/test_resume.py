@@ -45,7 +45,13 @@ main(["train", sys.argv[1]])
 
 # The rank phase ends with step 6, checkpoints are of steps 4, 8 and 12.
 @pytest.mark.parametrize(
-    ("script", "number"), [(KILL_AT_STEP, 3), (KILL_AT_STEP, 7), (KILL_AT_STEP, 11), (KILL_WHILE_SAVING, 2)]
+    ("script", "number"),
+    [
+        (KILL_AT_STEP, 7),
+        (KILL_WHILE_SAVING, 2),
+        pytest.param(KILL_AT_STEP, 3, marks=pytest.mark.slow),
+        pytest.param(KILL_AT_STEP, 11, marks=pytest.mark.slow),
+    ],
 )
 def test_sigkill_then_resume_is_bit_equal(script, number, spec, tmp_path, finished, assert_same_bits):
     result = subprocess.run([sys.executable, "-c", script, str(spec), str(number)], capture_output=True, check=False)

@@ -34,6 +34,7 @@ def program(monkeypatch):
     return scale
 
 
+@pytest.mark.slow
 def test_the_record_has_every_table_and_the_target_beside_its_ratio(program, tmp_path):
     result = CliRunner().invoke(program.main, ["--repeats", "3", "--json", str(tmp_path / "out.json")])
     assert result.exit_code == 0, result.output
