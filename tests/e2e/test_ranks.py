@@ -66,12 +66,14 @@ def test_a_checkpoint_of_the_rank_phase_is_scored_by_a_model_of_the_spec(spec, t
     assert ratio == pytest.approx(logged["errors"]["shapes"] / logged["persistence"]["shapes"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_ranks_that_cannot_move_raise_an_alarm(spec, tmp_path, capsys):
     assert main(["train", str(spec), "-o", "model.adapter.rank.lr=1e-30", "-o", "training.steps=8"]) == 0
     assert "alarm: the ranks of the experts never moved" in capsys.readouterr().err
     assert [row["step"] for row in rows(tmp_path / "run", "alarm")] == [4]
 
 
+@pytest.mark.slow
 def test_experts_nobody_uses_raise_an_alarm(spec, tmp_path, capsys, monkeypatch):
     from unistd.plugins.router_softmax.softmax import SoftmaxRouter
 

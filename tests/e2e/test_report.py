@@ -85,6 +85,7 @@ def test_the_record_has_command_and_versions(finished, text):
     assert all(store["digest"] in text for store in record["stores"].values())
 
 
+@pytest.mark.slow
 def test_the_same_bytes_twice(copy, text):
     first = shown(copy)
     assert shown(copy) == first
@@ -142,6 +143,7 @@ def test_a_run_that_has_not_made_a_step_gives_a_page(copy):
     assert "The log has no step yet." in shown(copy)
 
 
+@pytest.mark.slow
 def test_a_name_like_a_tag_is_escaped(copy):
     record = json.loads((copy / "spec.json").read_text())
     record["spec"]["name"] = "<b>bold</b>"
