@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One thread a test process: two test processes share two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist loadfile
 
-.PHONY: help install quickstart real test test-slow check bench bench-scale bench-joint lint types imports wheel format clean bench-resume docs docs-pages docs-metrics docs-tasks bench-prepare bench-loader bench-startup fuzz
+.PHONY: help install quickstart real test test-slow check bench bench-scale bench-joint lint types imports wheel format clean bench-resume docs docs-pages bench-prepare bench-loader bench-startup fuzz
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,7 @@ bench-scale: install ## how a run grows with tasks, experts, tokens; rewrites be
 
 bench-loader: install ## how fast windows are read, and how long training waits; rewrites benchmarks/results/loader.json (about 4 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/loader.py --json benchmarks/results/loader.json
+
 bench-startup: install ## how long commands take with 0, 40 and 200 plug-ins; rewrites benchmarks/results/startup.json (2 minutes)
 	$(BIN)/python benchmarks/startup.py --json benchmarks/results/startup.json
 
@@ -83,4 +84,4 @@ format: install ## put the code into ruff's format
 	$(BIN)/ruff format .
 
 clean: ## remove what the targets made, except runs/
-	rm -rf $(VENV) .dev dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .dev dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

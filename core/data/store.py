@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import zarr
@@ -155,12 +155,14 @@ class Store:
 
     def unpack(self) -> None:
         """Keep all frames in memory in physical units from now on, which spares the arithmetic at each reading."""
+        self.hold()
         if not self.packed:
             return
-        physical, start = np.empty(self._frames.shape, np.float32), 0
-        for raw in self.shards():
-            physical[start : start + len(raw)] = self.decode(raw)
-            start += len(raw)
+        raw = cast(NDArray[Any], self._held)
+        physical = np.empty(raw.shape, np.float32)
+        step = (self._frames.shards or self._frames.chunks)[0]  # as physical values take up to eight times the room
+        for start in range(0, len(self), step):
+            physical[start : start + step] = self.decode(raw[start : start + step])
         self._held, self.packed = physical, False
 
     @property

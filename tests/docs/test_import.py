@@ -43,5 +43,6 @@ def test_the_example_imports_and_its_spec_is_valid(tmp_path, monkeypatch, capsys
     subprocess.run([sys.executable, script], check=True)
     assert main(words.split()) == 0
     assert "720 frames of 24×32, height [m]" in capsys.readouterr().out
+    assert main(["data", "check", "data/waves.zarr"]) == 0
     assert main(["validate", str(folder / "spec.yaml")]) == 0
     assert Path("data/waves.zarr").is_dir()
