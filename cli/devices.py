@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import click
 
 from unistd.cli.launch import launch, stop_with_launcher
 from unistd.core.errors import UsageError
-from unistd.registry.devices import open_fabric, placement
+from unistd.registry.devices import Strategy, open_fabric, placement
 
 devices_option = click.option(
     "--devices",
@@ -17,16 +18,18 @@ devices_option = click.option(
     help="GPUs, or processes where there is none, that share every batch. 1 by default; under torchrun, what it says.",
 )
 strategy_option = click.option(
-    "--strategy", type=click.Choice(["ddp"]), help="How several processes share the work; ddp: each has all weights."
+    "--strategy",
+    type=click.Choice(get_args(Strategy)),
+    help="What each of several processes has of the model; ddp: all weights, fsdp: a part of the frozen trunk's.",
 )
 
 
-def launched(devices: int | None, strategy: str | None, args: Sequence[str]) -> int | None:
+def launched(devices: int | None, strategy: Strategy | None, args: Sequence[str]) -> int | None:
     """Run ``unistd`` with ``args`` in ``devices`` processes and return its exit code; ``None`` where this is one of
     them, or the only one, and has joined the others.
 
     Raises:
-        UsageError: torchrun started another number of processes, or a single one has nothing to share.
+        UsageError: torchrun started another number of processes, or a single one has a strategy.
         UnistdError: One of the processes died.
     """
     local, world = placement()
@@ -35,10 +38,8 @@ def launched(devices: int | None, strategy: str | None, args: Sequence[str]) -> 
             f"'--devices {devices}', but {local} processes were started on this machine", help="leave --devices out"
         )
     count = max(world, devices or 1)
-    if strategy and count == 1:
-        raise UsageError(f"'--strategy {strategy}' has no effect on one process", help="add --devices N")
     if world == 1 and count > 1:
         return launch(args, count)
     stop_with_launcher()
-    open_fabric()
+    open_fabric(strategy=strategy)
     return None

@@ -22,6 +22,7 @@ from unistd.core.processes import is_first
 from unistd.core.ranked import ranks_are_fixed
 from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.run_folder import RunFolder
+from unistd.registry.devices import Strategy
 from unistd.registry.evaluation import check_scoring
 from unistd.registry.fitting import check_batches, fit_run, open_training, score_run
 from unistd.registry.joint_run import JointRun
@@ -43,7 +44,7 @@ def train(
     resume: bool,
     dry_run: bool,
     devices: int | None,
-    strategy: str | None,
+    strategy: Strategy | None,
 ) -> int:
     """Train one model on all tasks of SPEC, then score it on the test split."""
     if resume and dry_run:
@@ -66,7 +67,7 @@ def train(
     if dry_run:
         check_batches(run, reader.schedule, devices or 1)
         return 0
-    outcome = fit_run(run, reader, validation, console, command, resume=resume)
+    outcome = fit_run(run, reader, validation, console, command, resume=resume, strategy=strategy)
     if outcome.stopped_by:
         say_stopped(console, outcome, command)
         return 0

@@ -29,19 +29,26 @@ def placement() -> Placement:
     return Placement(int(os.environ.get("LOCAL_WORLD_SIZE", world)), world)
 
 
-def open_fabric(precision: Precision = "fp32") -> Fabric:
+def open_fabric(precision: Precision = "fp32", strategy: Strategy | None = None) -> Fabric:
     """Return this process's device with the arithmetic a spec asks for, and join the others where there are any.
 
+    They share the work by ``strategy``, "ddp" by default.
+
     Raises:
-        UsageError: There are fewer GPUs than processes.
+        UsageError: There are fewer GPUs than processes, or a single process has a strategy.
     """
     import torch
     from lightning_fabric import Fabric
 
     from unistd.core.training.replicas import Replicas
+    from unistd.core.training.shards import Shards
 
     local, world = placement()
     if world == 1:
+        if strategy:
+            raise UsageError(
+                f"'--strategy {strategy}' has no effect on one process", help="add --devices N, or start it by torchrun"
+            )
         return Fabric(accelerator="auto", devices=1, precision=FABRIC[precision])
     if 0 < torch.cuda.device_count() < local:
         raise UsageError(
@@ -50,7 +57,11 @@ def open_fabric(precision: Precision = "fp32") -> Fabric:
         )
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets every process
     fabric = Fabric(
-        accelerator="auto", devices=local, num_nodes=world // local, strategy=Replicas(), precision=FABRIC[precision]
+        accelerator="auto",
+        devices=local,
+        num_nodes=world // local,
+        strategy=Shards() if strategy == "fsdp" else Replicas(),
+        precision=FABRIC[precision],
     )
     fabric.launch()
     return fabric

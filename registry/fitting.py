@@ -19,7 +19,7 @@ from unistd.core.training.loop import JointTraining, Outcome
 from unistd.core.training.pieces import check_divisible
 from unistd.core.training.progress import Progress
 from unistd.registry.compose import compose_schedule, open_windows
-from unistd.registry.devices import open_fabric
+from unistd.registry.devices import Strategy, open_fabric
 from unistd.registry.drawing import draw_window
 from unistd.registry.evaluation import evaluate_run
 from unistd.registry.extension import check_kept
@@ -62,10 +62,12 @@ def fit_run(
     command: str,
     *,
     resume: bool,
+    strategy: Strategy | None = None,
 ) -> Outcome:
     """Train ``run`` in its folder, from the start or, with ``resume``, from its last checkpoint.
 
-    What the folder's record says made it is ``command``. Of several processes all call this, and the first one writes.
+    What the folder's record says made it is ``command``. Of several processes all call this, and the first one writes;
+    ``strategy`` is how they share the model.
 
     Raises:
         UsageError: The folder holds another run, or is being trained in.
@@ -86,7 +88,7 @@ def fit_run(
         first = checkpoint.step if checkpoint else 0
         if resume:
             console.print(f"resuming after step {first}", highlight=False)
-        fabric = open_fabric(settings.precision)
+        fabric = open_fabric(settings.precision, strategy)
         progress = Progress(console, settings.steps, first)
         training = JointTraining(
             run.forecaster,

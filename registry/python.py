@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from rich.console import Console
 
 from unistd.core.errors import UsageError
+from unistd.core.processes import is_first
 from unistd.core.task import Split
 from unistd.registry import spec as specs
+from unistd.registry.devices import Strategy
 from unistd.registry.evaluation import check_scoring, evaluate_run
 from unistd.registry.fitting import fit_run, open_training, score_run
 from unistd.registry.joint_run import JointRun
@@ -48,25 +50,28 @@ def compose(spec: RunSpec, registry: Registry | None = None) -> JointRun:
     return JointRun.compose(spec, registry or Registry.discover())
 
 
-def train(run: JointRun, *, resume: bool = False, quiet: bool = False) -> dict[str, Any]:
+def train(
+    run: JointRun, *, resume: bool = False, quiet: bool = False, strategy: Strategy | None = None
+) -> dict[str, Any]:
     """Train ``run`` in its folder, score its best checkpoint on the test split and return what ``metrics.json`` holds.
 
     Args:
         run: From ``compose``.
         resume: Go on from the last checkpoint in the folder.
-        quiet: Print no progress.
+        quiet: Print no progress; of several processes, which torchrun starts, only the first one prints any.
+        strategy: What each of several processes has of the model, see ``unistd train --strategy``.
 
     Raises:
         UsageError: The folder holds another run, or any run where ``resume`` is not asked for.
         UnistdError: A loss is not finite, a task cannot be scored, or a checkpoint cannot be written or read.
         KeyboardInterrupt: A signal stopped it, after a checkpoint from which ``resume`` goes on.
     """
-    console = Console(stderr=True, quiet=quiet)
     if not resume:
         run.folder.refuse_existing()
     reader, validation = open_training(run)
+    console = Console(stderr=True, quiet=quiet or not is_first())
     check_scoring(run)
-    outcome = fit_run(run, reader, validation, console, "unistd.train", resume=resume)
+    outcome = fit_run(run, reader, validation, console, "unistd.train", resume=resume, strategy=strategy)
     if outcome.stopped_by:
         raise KeyboardInterrupt(f"stopped by {outcome.stopped_by} after step {outcome.step}, all of it saved")
     return score_run(run, console)

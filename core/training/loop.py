@@ -33,6 +33,7 @@ from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.replicas import Exchange, check_equal_weights
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.settings import TrainingSettings
+from unistd.core.training.shards import is_sharded, unite, whole
 from unistd.core.training.state import (
     begin_random,
     copy_strictly,
@@ -173,6 +174,7 @@ class JointTraining:
                     break
         self._alarms(log, step, unscored(self.best, self.settings.checkpoint.every))
         log.close()
+        unite(self.forecaster)  # for those who score it next
         return Outcome(step, self.best, stop.agreed())
 
     def _tell(self, step: int, task: str, rows: list[Row]) -> None:
@@ -232,20 +234,22 @@ class JointTraining:
 
     def _gradient(self, step: int, batch: Batch, wrapped: Any) -> Tensor:
         """Add the gradient of ``batch`` to what is there and return the loss; says what fits where memory runs out."""
-        whole = self.exchange.valid(step, batch)
+        valid = self.exchange.valid(step, batch)
         try:
-            return self.exchange.average(batch.task, self._worked_through(batch, wrapped, whole))
+            return self.exchange.average(batch.task, self._worked_through(batch, wrapped, valid))
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
         self.forecaster.zero_grad(set_to_none=True)
         windows = len(batch.past) // self.settings.accumulate
-        fits = fitting(windows, lambda n: self._worked_through(first_windows(batch, n), wrapped, whole))
+        fits = None  # of a sharded trunk, of which no process can try anything by itself
+        if not is_sharded(self.forecaster):
+            fits = fitting(windows, lambda n: self._worked_through(first_windows(batch, n), wrapped, valid))
         raise out_of_memory(batch.task, step, len(batch.past), fits)
 
-    def _worked_through(self, batch: Batch, wrapped: Any, whole: int) -> Tensor:
+    def _worked_through(self, batch: Batch, wrapped: Any, valid: int) -> Tensor:
         total = torch.zeros((), device=batch.past.device)
-        for past, future, share in pieces(batch, self.settings.accumulate, whole):
+        for past, future, share in pieces(batch, self.settings.accumulate, valid):
             loss = wrapped(batch.task, past, future) * (share * self.exchange.count)  # a mean over processes follows
             self.fabric.backward(loss)
             total = total + loss.detach()
@@ -293,7 +297,7 @@ class JointTraining:
 
     def _validate(self, log: JsonLines, step: int, optimizer: AdamW) -> None:
         schedule = self.reader.schedule
-        with self.average.in_use() if self.average else nullcontext():
+        with whole(self.forecaster), self.average.in_use() if self.average else nullcontext():
             result = validate(self.forecaster, self.validation, schedule.batches, self.fabric.device)
         better = not self.best or result.score < self.best["score"]
         if better:
@@ -310,7 +314,8 @@ class JointTraining:
 
     def _checkpoint(self, log: JsonLines, step: int, optimizer: AdamW, tally: Tally) -> None:
         if self.trunk:
-            check_unchanged(self.forecaster.model.trunk_parameters(), self.trunk)
+            with whole(self.forecaster):
+                check_unchanged(self.forecaster.model.trunk_parameters(), self.trunk)
         self.watch.check()
         log.sync()
         state = {
@@ -322,6 +327,6 @@ class JointTraining:
             "run": self.name,
         }
         average = self.average.tensors if self.average else None
-        whole = gather(step, self.forecaster, optimizer, state, average)
+        checkpoint = gather(step, self.forecaster, optimizer, state, average)
         if is_first():
-            self.run.checkpoints.save(whole, keep=self.settings.checkpoint.keep)
+            self.run.checkpoints.save(checkpoint, keep=self.settings.checkpoint.keep)

@@ -31,9 +31,11 @@ def fitting(windows: int, attempt: Callable[[int], object]) -> int:
     return 0
 
 
-def out_of_memory(task: str, step: int, windows: int, fits: int) -> UnistdError:
-    """Return the error of a batch of ``windows`` that did not fit where ``fits`` would."""
+def out_of_memory(task: str, step: int, windows: int, fits: int | None) -> UnistdError:
+    """Return the error of a batch of ``windows`` that did not fit where ``fits`` would, if that is known."""
     said = f"memory ran out at step {step}, in a batch of {windows} windows of task '{task}'"
+    if fits is None:
+        return UnistdError(said, help=f"start anew with a smaller tasks.{task}.batch, or a larger training.accumulate")
     if not fits:
         return UnistdError(f"{said}; not even one window fits", help="a smaller trunk or head, or a larger device")
     count = -(-windows // fits)

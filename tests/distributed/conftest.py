@@ -79,7 +79,7 @@ def stores(tmp_path_factory):
 class Made:
     """One process of a training: what it trains, and what it said."""
 
-    def __init__(self, stores, folder, **options):
+    def __init__(self, stores, folder, strategy=None, **options):
         settings = TrainingSettings(
             **{"steps": 8, "batch": 4, "sampling": Uniform(), "log_every": 2, "checkpoint": {"every": 4}} | options
         )
@@ -92,7 +92,7 @@ class Made:
             seed=0,
             batches=dict.fromkeys(windows, settings.batch),
         )
-        fabric = open_fabric()
+        fabric = open_fabric(strategy=strategy)
         torch.manual_seed(0)
         trunk = timm_vit(variant="vit_tiny_patch16_224", pretrained=False, depth=1, width=24, heads=2)
         head = partial(ConvHead, past=2, future=2, channels_in=1, channels_out=1, trunk_width=24, width=8)

@@ -35,8 +35,9 @@ def assert_close(run, other, tensors):
         torch.testing.assert_close(own[name], wanted[name], atol=1e-4, rtol=1e-3)
 
 
-def test_two_devices_give_the_run_of_one_and_its_scores(spec, tmp_path, finished, last_tensors, capfd):
-    assert main(["train", str(spec), "--devices", "2", "--strategy", "ddp"]) == 0
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_devices_give_the_run_of_one_and_its_scores(strategy, spec, tmp_path, finished, last_tensors, capfd):
+    assert main(["train", str(spec), "--devices", "2", "--strategy", strategy]) == 0
     assert capfd.readouterr().out.count("Scores on the test split") == 1
     run = tmp_path / "run"
     assert_close(run, finished, last_tensors)
@@ -44,7 +45,7 @@ def test_two_devices_give_the_run_of_one_and_its_scores(spec, tmp_path, finished
     for task in wanted:
         assert own[task]["test"] == pytest.approx(wanted[task]["test"], rel=1e-5)
         assert own[task]["baselines"] == wanted[task]["baselines"]
-    assert "--devices 2 --strategy ddp" in json.loads((run / "spec.json").read_text())["command"]
+    assert f"--devices 2 --strategy {strategy}" in json.loads((run / "spec.json").read_text())["command"]
 
 
 def test_evaluate_gives_the_same_bytes(finished, capfd):
