@@ -18,9 +18,11 @@ class Router(nn.Module, ABC):
     first product; F is E unless a router wants more features per token.
 
     Attributes:
+        share: Of a batch, what one pass is given while training; a loss that a router adds by itself counts by it.
         observer: Called with the weights (..., E) of every batch while somebody wants to know how experts are used.
     """
 
+    share: float = 1.0
     observer: Callable[[Tensor], None] | None = None
 
     def __init__(self, width: int, experts: int, features: int | None = None) -> None:

@@ -19,6 +19,7 @@ from unistd.core.data.windows import Windows
 from unistd.core.forecaster import Forecaster
 from unistd.core.processes import is_first, this_process
 from unistd.core.ranked import ranked_adapters, ranks_are_fixed
+from unistd.core.router import Router
 from unistd.core.training.account import account, check_upcoming, check_whole, upcoming
 from unistd.core.training.average import Average
 from unistd.core.training.checkpoint import Checkpoint
@@ -212,6 +213,9 @@ class JointTraining:
         wrapped, optimizer = self.fabric.setup(
             self.forecaster, build_optimizer(self.forecaster, self.settings.optimizer, rank_lr)
         )
+        for part in self.forecaster.modules():
+            if isinstance(part, Router):
+                part.share = 1 / self.settings.accumulate
         self.watch = StateWatch(self.forecaster)
         self.exchange = Exchange(self.forecaster, list(self.reader.windows))
         return wrapped, optimizer

@@ -41,7 +41,8 @@ class SoftmaxRouter(Router):
         weights = weights.softmax(dim=-1)
         if self.balance and self.training and torch.is_grad_enabled():
             given, likely = (each.flatten(0, -2).mean(0) for each in (weights.detach(), scores.softmax(dim=-1)))
-            added: Tensor = _WithLoss.apply(weights, self.balance * self.experts * (given * likely).sum())
+            loss = self.share * self.balance * self.experts * (given * likely).sum()
+            added: Tensor = _WithLoss.apply(weights, loss)
             return added
         return weights
 

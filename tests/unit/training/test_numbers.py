@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from unistd.core.errors import UnistdError, UsageError
 from unistd.core.forecaster import Forecaster
 from unistd.core.training.tally import STREAK
+from unistd.plugins.router_softmax.softmax import SoftmaxRouter
 
 
 def poisoned(made, steps, where="loss"):
@@ -126,6 +128,23 @@ def test_accumulating_fits_where_the_batch_did_not_and_is_the_same_step(training
     assert any(not torch.equal(own[name], wanted[name]) for name in weights)
     for name in weights:
         torch.testing.assert_close(own[name], wanted[name], atol=2e-3, rtol=0)
+
+
+def test_what_a_router_adds_to_the_loss_counts_once_in_any_number_of_pieces(training):
+    gradients = []
+    for pieces in (1, 2, 4):
+        made = training(str(pieces), accumulate=pieces)
+        routers = [part for part in made.forecaster.modules() if isinstance(part, SoftmaxRouter)]
+        wrapped, _ = made.training._setup()
+        for router in routers:
+            router.balance = 100.0
+        past, future = made.windows["a"].read(np.zeros(4, dtype=np.int64))  # all alike, so that pieces are too
+        batch = made.reader.read(0)._replace(task="a", past=past, future=future, valid=future.numel())
+        made.training._gradient(1, batch, wrapped)
+        gradients.append(torch.cat([router.weight.grad.flatten() for router in routers]))
+    assert gradients[0].abs().max() > 0.1
+    torch.testing.assert_close(gradients[1], gradients[0])
+    torch.testing.assert_close(gradients[2], gradients[0])
 
 
 def test_a_batch_that_does_not_divide_is_an_error(training):
