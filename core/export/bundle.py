@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load as from_bytes, save as to_bytes
 from torch import Tensor
 
 from unistd import __version__
+from unistd.core.data.card_json import MAX_FRAMES
 from unistd.core.errors import CheckpointError, UsageError
 from unistd.core.forecaster import Forecaster
 from unistd.core.task import Channel, Window
@@ -21,6 +23,7 @@ from unistd.core.training.durable import write_durably
 from unistd.core.training.rank_phase import adopt_ranks
 from unistd.core.training.state import trunk_is_frozen
 from unistd.core.training.trunk_file import trunk_digest
+from unistd.core.untrusted import json_object
 
 FORMAT = 1
 TENSORS, FACTS = "bundle.safetensors", "bundle.json"
@@ -52,6 +55,9 @@ class BundleFacts:
     spec: dict[str, Any]
     unistd: str
     sha256: str
+
+
+_FACTS = TypeAdapter(BundleFacts)
 
 
 def save_bundle(
@@ -94,12 +100,11 @@ def read_facts(folder: Path) -> BundleFacts:
         CheckpointError: It is no bundle, or one of another format.
     """
     try:
-        said = json.loads((folder / FACTS).read_bytes())
+        said = json_object((folder / FACTS).read_bytes())
         form = said.pop("format")
         if form == FORMAT:
-            window, channels = Window(**said.pop("window")), tuple(Channel(**each) for each in said.pop("channels"))
-            return BundleFacts(window=window, channels=channels, **said)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:  # whatever a damaged file leads to
+            return _checked(said)
+    except (OSError, ValueError, KeyError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise CheckpointError(
             f"'{folder}' is no bundle, its {FACTS} cannot be read: {reason}", where=str(folder / FACTS), help=_AGAIN
@@ -109,6 +114,24 @@ def read_facts(folder: Path) -> BundleFacts:
         where=str(folder / FACTS),
         help="use the unistd that wrote it",
     )
+
+
+def _checked(said: dict[str, Any]) -> BundleFacts:
+    """Return ``said`` as facts.
+
+    Raises:
+        ValueError: A field is missing, unknown, of another type or beyond all reason.
+    """
+    if unknown := said.keys() - BundleFacts.__dataclass_fields__.keys():
+        raise ValueError(f"nothing is called '{min(unknown)}'")
+    try:
+        facts = _FACTS.validate_json(json.dumps(said), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    if not all(0 < count <= MAX_FRAMES for count in (facts.window.past, facts.window.future)):
+        raise ValueError(f"a window of '{facts.window.past}' and '{facts.window.future}' frames")
+    return facts
 
 
 def load_bundle(folder: Path, forecaster: Forecaster) -> BundleFacts:

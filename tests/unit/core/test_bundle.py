@@ -197,6 +197,26 @@ def test_what_is_no_bundle_is_refused(bundle, text):
         read_facts(bundle)
 
 
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ({"window": {"past": 10**12, "future": 1}}, "a window of '1000000000000' and '1' frames"),
+        ({"window": {"past": 0, "future": 1}}, "a window of '0' and '1' frames"),
+        ({"ranks_fixed": "yes"}, "ranks_fixed: Input should be a valid boolean"),
+        ({"task": 3}, "task: Input should be a valid string"),
+        ({"code": "import os"}, "nothing is called 'code'"),
+        ({"spec": json.loads("[" * 60 + "]" * 60)}, "spec: Input should be an object"),
+        ({"spec": {"a": json.loads("[" * 200 + "]" * 200)}}, "nested deeper than 64"),
+    ],
+)
+def test_facts_of_another_type_or_beyond_all_reason_are_refused(bundle, odd, said):
+    facts = json.loads((bundle / FACTS).read_text())
+    (bundle / FACTS).write_text(json.dumps({**facts, **odd}))
+    with pytest.raises(CheckpointError) as caught:
+        read_facts(bundle)
+    assert said in caught.value.message
+
+
 def test_another_format_is_refused(bundle):
     facts = json.loads((bundle / FACTS).read_text())
     (bundle / FACTS).write_text(json.dumps({**facts, "format": 2}))
