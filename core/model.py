@@ -41,7 +41,7 @@ class UnifiedModel(nn.Module):
         super().__init__()
         if not heads:
             raise ModelError("a model needs at least one task head, got none")
-        names = {id(parameter): name for name, parameter in backbone.named_parameters()}
+        self._trunk = dict(backbone.named_parameters())  # by their names before anything was placed beside them
         check_names("task", heads)
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
@@ -51,8 +51,6 @@ class UnifiedModel(nn.Module):
             self._place_temporal(temporal)
         if adapter is not None:
             self._place(adapter)
-        paths = {id(parameter): path for path, parameter in backbone.named_parameters()}
-        self._trunk = {name: paths[own] for own, name in names.items()}  # what an adapter is beside has a new path
 
     def _place_temporal(self, temporal: TemporalFactory) -> None:
         blocks = self.backbone.blocks()
@@ -104,7 +102,7 @@ class UnifiedModel(nn.Module):
 
     def trunk_parameters(self) -> dict[str, nn.Parameter]:
         """Return the backbone's own parameters, without adapters and temporal modules, by their original names."""
-        return {name: self.backbone.get_parameter(path) for name, path in self._trunk.items()}
+        return dict(self._trunk)
 
     def forward(self, x: Tensor, task: str) -> Tensor:
         """Forecast ``task`` from normalised frames ``x`` (B, T, C, H, W) as normalised frames (B, T', C', H, W).

@@ -34,7 +34,7 @@ from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.replicas import Exchange, check_equal_weights
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.settings import TrainingSettings
-from unistd.core.training.shards import is_sharded, unite, whole
+from unistd.core.training.shards import Shards, unite, whole
 from unistd.core.training.state import (
     begin_random,
     copy_strictly,
@@ -175,7 +175,7 @@ class JointTraining:
                     break
         self._alarms(log, step, unscored(self.best, self.settings.checkpoint.every))
         log.close()
-        unite(self.forecaster)  # for those who score it next
+        unite(self.fabric)  # for those who score it next
         return Outcome(step, self.best, stop.agreed())
 
     def _tell(self, step: int, task: str, rows: list[Row]) -> None:
@@ -247,7 +247,7 @@ class JointTraining:
         self.forecaster.zero_grad(set_to_none=True)
         windows = len(batch.past) // self.settings.accumulate
         fits = None  # of a sharded trunk, of which no process can try anything by itself
-        if not is_sharded(self.forecaster):
+        if not isinstance(self.fabric.strategy, Shards):
             fits = fitting(windows, lambda n: self._worked_through(first_windows(batch, n), wrapped, valid))
         raise out_of_memory(batch.task, step, len(batch.past), fits)
 
@@ -301,7 +301,7 @@ class JointTraining:
 
     def _validate(self, log: JsonLines, step: int, optimizer: AdamW) -> None:
         schedule = self.reader.schedule
-        with whole(self.forecaster), self.average.in_use() if self.average else nullcontext():
+        with whole(self.fabric), self.average.in_use() if self.average else nullcontext():
             result = validate(self.forecaster, self.validation, schedule.batches, self.fabric.device)
         better = not self.best or result.score < self.best["score"]
         if better:
@@ -318,7 +318,7 @@ class JointTraining:
 
     def _checkpoint(self, log: JsonLines, step: int, optimizer: AdamW, tally: Tally) -> None:
         if self.trunk:
-            with whole(self.forecaster):
+            with whole(self.fabric):
                 check_unchanged(self.forecaster.model.trunk_parameters(), self.trunk)
         self.watch.check()
         log.sync()

@@ -7,7 +7,6 @@ from datetime import timedelta
 import torch
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from unistd.core.data.batches import Batch
 from unistd.core.errors import ModelError
@@ -102,7 +101,7 @@ class Exchange:
 
 
 def check_equal_weights(step: int, module: nn.Module) -> None:
-    """Make sure that all processes have the same bits in every parameter of ``module`` that each has whole.
+    """Make sure that all processes have the same bits in every parameter of ``module``.
 
     Raises:
         ModelError: They have not; names a process and the first parameter that differs.
@@ -110,10 +109,10 @@ def check_equal_weights(step: int, module: nn.Module) -> None:
     """
     if this_process()[1] == 1:
         return
-    own = {name: parameter for name, parameter in module.named_parameters() if not isinstance(parameter, DTensor)}
-    rows = gathered_numbers(*(_checksum(parameter.detach()) for parameter in own.values()))
+    names = [name for name, _ in module.named_parameters()]
+    rows = gathered_numbers(*(_checksum(parameter.detach()) for parameter in module.parameters()))
     for rank, row in enumerate(rows):
-        odd = [name for name, value, wanted in zip(own, row, rows[0], strict=True) if value != wanted]
+        odd = [name for name, own, wanted in zip(names, row, rows[0], strict=True) if own != wanted]
         if odd:
             raise ModelError(
                 f"after step {step} process '{rank}' has other weights than process 0: '{odd[0]}'"

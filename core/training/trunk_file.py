@@ -20,8 +20,7 @@ def trunk_digest(parameters: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, parameter in sorted(parameters.items()):
         digest.update(name.encode())
-        # A copy, because memory that numpy has seen cannot be given back (``shards``).
-        digest.update(parameter.detach().to("cpu", copy=True).contiguous().numpy().tobytes())
+        digest.update(parameter.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -12,6 +12,7 @@ import torch
 from unistd.cli.main import main
 
 COMMAND = "import sys; from unistd.cli.main import main; sys.exit(main())"
+PYTHON = "import sys, unistd; unistd.train(unistd.compose(unistd.load_spec(sys.argv[1])), strategy='fsdp')"
 DYING = """
 import os, sys
 from unistd.core.training.loop import JointTraining
@@ -56,19 +57,20 @@ def test_evaluate_gives_the_same_bytes(finished, capfd):
     assert said[0] == said[1]
 
 
+def torchrun(*args):
+    starter = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+    subprocess.run([sys.executable, "-P", *starter, sys.executable, "-P", "-c", *map(str, args)], check=True)
+
+
 def test_torchrun_starts_it_as_well(spec, tmp_path, finished, last_tensors):
-    torchrun = [
-        sys.executable,
-        "-P",
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        "--no-python",
-    ]
-    subprocess.run([*torchrun, sys.executable, "-P", "-c", COMMAND, "train", str(spec)], check=True)
+    torchrun(COMMAND, "train", spec)
     assert_close(tmp_path / "run", finished, last_tensors)
+
+
+def test_from_python_under_torchrun_one_process_talks(spec, tmp_path, finished, last_tensors, capfd):
+    torchrun(PYTHON, spec)
+    assert_close(tmp_path / "run", finished, last_tensors)
+    assert capfd.readouterr().err.count("scoring the best checkpoint") == 1
 
 
 def test_a_process_that_dies_is_named_and_the_run_goes_on_later(
