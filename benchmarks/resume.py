@@ -90,9 +90,9 @@ class Moments:
     def __enter__(self) -> Moments:
         start = JointRun.start
 
-        def started(run: Any, line: str) -> None:
+        def started(run: JointRun, *record: Any) -> None:
             sys.setprofile(self._called)
-            start(run, line)
+            start(run, *record)
 
         JointRun.start = started  # type: ignore[method-assign]
         return self
