@@ -2,7 +2,7 @@
 
 Every candidate is a process of its own, so that its peak memory is its own and nothing is warm; the clock runs inside
 it, from the first byte read to the last one flushed, without imports. The source is waves with noise on them, int16,
-which zstd packs to 60 %. The copy loop reads the same array piece by piece and writes it to one file.
+which pack to 52 %. The copy loop reads the same array piece by piece and writes it to one file.
 
 Run:  OMP_NUM_THREADS=1 python benchmarks/prepare.py --json benchmarks/results/prepare.json
 """

@@ -22,17 +22,20 @@ class Moments:
     def of(cls, frames: NDArray[np.float32]) -> Moments:
         """Measure ``frames`` (t, C, H, W); NaN takes no part."""
         axes = (0, 2, 3)
-        missing = np.isnan(frames)
-        count = (~missing).sum(axes).astype(np.float64)
+        low, high = frames.min(axes), frames.max(axes)  # NaN where one is missing
+        missing = np.isnan(frames) if np.isnan(low).any() else None
+        count = np.full(len(low), frames[:, 0].size, np.float64)
         values = frames.astype(np.float64)
-        values[missing] = 0
+        if missing is not None:
+            count -= missing.sum(axes)
+            low, high = np.fmin.reduce(frames, axes, initial=np.inf), np.fmax.reduce(frames, axes, initial=-np.inf)
+            values[missing] = 0
         mean = values.sum(axes) / np.maximum(count, 1)
         values -= mean[:, None, None]
-        values[missing] = 0
+        if missing is not None:
+            values[missing] = 0
         squares = np.einsum("tchw,tchw->c", values, values)
-        low = np.fmin.reduce(frames, axis=axes, initial=np.inf).astype(np.float64)
-        high = np.fmax.reduce(frames, axis=axes, initial=-np.inf).astype(np.float64)
-        return cls(count, mean, squares, low, high)
+        return cls(count, mean, squares, low.astype(np.float64), high.astype(np.float64))
 
     def __add__(self, other: Moments) -> Moments:
         count = self.count + other.count

@@ -13,7 +13,8 @@ import xarray as xr
 import zarr
 from dask.delayed import delayed
 from distributed import Client
-from zarr.codecs import ZstdCodec
+from numcodecs import Zstd
+from zarr.codecs import BloscCodec, ZstdCodec
 
 from unistd.core.data.prepare import prepare
 from unistd.core.data.store import Store
@@ -75,6 +76,16 @@ def test_xarray_opens_it_and_sees_the_same_values_times_and_names(tiny, tmp_path
     np.testing.assert_array_equal(opened.time.values.astype("datetime64[ms]"), store.times)
     assert opened.y.attrs["units"] == store.y[1]["units"] == "degrees_north"
     assert opened.split.attrs["flag_meanings"] == "train val test"
+
+
+@pytest.mark.parametrize("dtype", ["i2", "f8"])
+def test_smooth_frames_pack_better_by_their_bytes_than_by_their_values(tiny, tmp_path, dtype):
+    t, c, y, x = np.indices((20, 2, 64, 64))
+    waves = 1000 * np.sin((t + c + y + x) / 20) + 4 * np.random.default_rng(0).normal(size=t.shape)
+    frames = waves.round().astype(dtype)
+    store = prepare(tiny([replace(own, frames=frames) for own in tiny.three()]), tmp_path / "s.zarr")
+    size = sum(file.stat().st_size for file in (store.path / "frames").rglob("0"))
+    assert size < 0.95 * 3 * len(Zstd(level=3).encode(frames))
 
 
 def test_a_gap_in_time_begins_another_sequence(tiny, tmp_path):
@@ -143,14 +154,19 @@ def test_workers_are_all_the_threads_and_shards_in_work_are_bounded(
     monkeypatch.setattr("unistd.core.data.shards._CHUNK", 1)
     monkeypatch.setattr("unistd.core.data.shards._ROOM", 2 * 80)
     seen = set()
-    encode = ZstdCodec._encode_sync
 
-    def watched(*arguments):
-        pool = dask.config.get("pool", None)  # none while times and splits are written
-        seen.add((pool and pool._max_workers, zarr.config.get("async.concurrency")))
-        return encode(*arguments)
+    def watch(codec):
+        encode = codec._encode_sync
 
-    monkeypatch.setattr(ZstdCodec, "_encode_sync", watched)
+        def watched(*arguments):
+            pool = dask.config.get("pool", None)  # none while times and splits are written
+            seen.add((pool and pool._max_workers, zarr.config.get("async.concurrency")))
+            return encode(*arguments)
+
+        monkeypatch.setattr(codec, "_encode_sync", watched)
+
+    watch(BloscCodec)  # of frames
+    watch(ZstdCodec)  # of times and splits
     before = zarr.config.get("async.concurrency")
     with dask.config.set(scheduler="threads", num_workers=workers):
         prepare(tiny(tiny.three()), tmp_path / "s.zarr")

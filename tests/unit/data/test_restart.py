@@ -12,6 +12,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from dask.delayed import delayed
+from zarr.codecs import ZstdCodec
 
 from unistd.core.data.journal import JOURNAL
 from unistd.core.data.prepare import prepare
@@ -186,6 +187,13 @@ def test_another_card_or_other_options_begin_anew_and_say_so(tiny, raw, tmp_path
     assert len(read) == SHARDS
     assert told[0].began == "what a stopped conversion left is of another card, options or version: begun anew"
     assert told[-1].shards == 0
+
+
+def test_shards_that_were_packed_another_way_are_written_anew(tiny, raw, whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr("unistd.core.data.shards._codec", lambda _: ZstdCodec(level=3))
+        stopped(tiny(lazily(raw, after=4, act=stop)), tmp_path)
+    assert content(prepare(tiny(lazily(raw)), tmp_path / "s.zarr")) == whole
 
 
 def test_only_shards_of_changed_raw_files_are_written_anew(tiny, raw, tmp_path):
