@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import click
@@ -43,6 +44,7 @@ unistd.params.append(verbose_option())
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command; return 0 fine, 1 failed, 2 spec or usage, 3 plug-in or environment, 130 interrupted."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # its own, for which it reads all metadata once more
     state = State()
     try:
         code = unistd.main(args, prog_name="unistd", standalone_mode=False, obj=state)

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from unistd.core.errors import UsageError
+from unistd.registry.pretrain_spec import PretrainSpec
 from unistd.registry.registry import Registry
+from unistd.registry.run_spec import RunSpec
 from unistd.registry.schema import card_schema, json_schema
-from unistd.registry.spec import PretrainSpec, RunSpec
 
 
 @click.command(epilog="Example: unistd schema --out .unistd/spec.schema.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from ruamel.yaml import YAML
@@ -16,7 +17,10 @@ from unistd.core.evaluation.expert_report import rank_lines, use_tables
 from unistd.core.training.log import read_rows
 from unistd.registry.registry import Registry
 from unistd.registry.run_spec import Spec
-from unistd.registry.spec import PretrainSpec, RunSpec, load_any, load_any_resolved
+from unistd.registry.spec import RunSpec, load_any, load_any_resolved
+
+if TYPE_CHECKING:
+    from unistd.registry.pretrain_spec import PretrainSpec
 
 
 @click.command(epilog="Example: unistd show examples/quickstart.yaml --model")
@@ -37,7 +41,7 @@ def show(what: Path, overrides: tuple[str, ...], *, model: bool, ranks: bool, as
     registry = Registry.discover()
     resolved = _spec(what, registry, overrides)
     if model:
-        if isinstance(resolved, PretrainSpec):
+        if not isinstance(resolved, RunSpec):
             raise UsageError("'--model' counts the parts of a joint run", help="'unistd pretrain' shows its own plan")
         click.echo(_parameters(resolved, registry))
     elif as_json:

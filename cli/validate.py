@@ -9,7 +9,7 @@ import click
 from unistd.cli.options import SpecPath, overrides
 from unistd.core.errors import UnistdError
 from unistd.registry.registry import Registry
-from unistd.registry.spec import PretrainSpec, load_any
+from unistd.registry.spec import RunSpec, load_any
 
 
 @click.command(epilog="Example: unistd validate examples/*.yaml")
@@ -28,9 +28,7 @@ def validate(ctx: click.Context, specs: tuple[Path, ...], overrides: tuple[str, 
             worst = max(worst, error.exit_code)
         else:
             parts = (
-                f"frames: {', '.join(spec.frames)}"
-                if isinstance(spec, PretrainSpec)
-                else f"tasks: {', '.join(spec.tasks)}"
+                f"tasks: {', '.join(spec.tasks)}" if isinstance(spec, RunSpec) else f"frames: {', '.join(spec.frames)}"
             )
             click.echo(f"{path}: valid, {parts}")
     ctx.exit(worst)

@@ -70,7 +70,7 @@ class RankPlan(Settings):
     """Mean rank C the ranks are held to, over all experts of all layers together; the first rank by default."""
     beta: Annotated[float, Field(ge=0)] = 1.0
     """Strength of the budget; 0 lets the ranks add up to whatever is learned."""
-    phase: Phase = Phase(share=0.11)
+    phase: Phase = Phase.model_construct(share=0.11)
     """How long ranks learn before they are rounded and fixed; the paper's 10 of 90 epochs by default."""
     lr: Positive | None = None
     """Furthest a rank moves in one step; by default the range of ranks ÷ steps of the phase."""

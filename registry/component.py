@@ -33,7 +33,11 @@ UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class Config(BaseModel):
-    """Base of every component's options; the fields are the keyword arguments of the component's target."""
+    """Base of every component's options; the fields are the keyword arguments of the component's target.
+
+    A field that is a model itself takes ``model_construct`` for its default: a command that only lists options then
+    builds no validator.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, defer_build=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
@@ -33,9 +34,12 @@ class SpecIssue:
 class Hooks:
     """Every hook starts with ``unistd_``; an implementation may leave out arguments it does not need."""
 
+    def __init__(self) -> None:  # what is an instance's own, pluggy need not search for, for every plug-in anew
+        vars(self).update((name, hook) for name, hook in vars(Hooks).items() if name.startswith("unistd_"))
+
     def __dir__(self) -> list[str]:
-        """Return the hooks alone, which is all that pluggy has to look at, for every plug-in anew."""
-        return [name for name in vars(Hooks) if name.startswith("unistd_")]
+        """Return the hooks alone, which is all that pluggy has to look at."""
+        return list(vars(self))
 
     @hookspec
     def unistd_components(self) -> Iterable[Component]:  # type: ignore[empty-body]
@@ -58,14 +62,26 @@ class Hooks:
         """See the end of a training: at its last step, by a signal (``stopped_by``), or by an ``error``."""
 
 
+HOOKS = cast(type, Hooks())  # pluggy takes anything that dir() can list
+
+
+class _Manager(pluggy.PluginManager):
+    """Looks for a module's hooks among its functions only, not among all it has imported."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        if isinstance(plugin, ModuleType) and not isinstance(vars(plugin).get(name), FunctionType | MethodType):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
 def implement(implementation: object, name: str) -> pluggy.PluginManager:
     """Register one module or object under ``name`` in a manager of its own, which leaves nothing behind in others'.
 
     Raises:
         PluginValidationError: A hook has a name or an argument that there is not.
     """
-    manager = pluggy.PluginManager(NAMESPACE)
-    manager.add_hookspecs(cast(type, Hooks()))  # it takes anything that dir() can list
+    manager = _Manager(NAMESPACE)
+    manager.add_hookspecs(HOOKS)
     manager.register(implementation, name=name)
     manager.check_pending()
     return manager

@@ -65,11 +65,11 @@ class PretrainSpec(Spec):
 
     backbone: Annotated[Choice, Slot("backbone")]
     """The trunk, with ``freeze: false``."""
-    objective: ObjectiveSettings = Masked()
+    objective: ObjectiveSettings = Masked.model_construct()
     """What it learns by."""
     frames: Annotated[dict[TaskName, FramesSpec], Field(min_length=1)]
     """Sources of frames by names of the user's choice; each has its own way into the trunk and out of it."""
-    training: PretrainingSettings = PretrainingSettings()
+    training: PretrainingSettings = PretrainingSettings.model_construct()
     """The pre-training run."""
     output: UserPath
     """The run's folder."""

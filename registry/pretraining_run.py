@@ -28,9 +28,9 @@ from unistd.core.training.trunk_file import save_trunk
 from unistd.registry.compose import compose_task, open_stores
 from unistd.registry.joint_run import Report
 from unistd.registry.packages import package_versions
+from unistd.registry.pretrain_spec import PretrainSpec
 from unistd.registry.registry import Registry
 from unistd.registry.same_spec import same_spec
-from unistd.registry.spec import PretrainSpec
 
 
 @dataclass(frozen=True)

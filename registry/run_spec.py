@@ -90,7 +90,7 @@ class Spec(Config):
     """The run's name in logs and reports."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Seed of everything random but a trunk without pre-trained weights, which has its own."""
-    plugins: PluginsSpec = PluginsSpec()
+    plugins: PluginsSpec = PluginsSpec.model_construct()
     """Plug-ins the spec cannot do without."""
 
     def dump(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class RunSpec(Spec):
     """The shared parts."""
     tasks: Annotated[dict[TaskName, Annotated[Choice, Slot("task")]], _TASKS]
     """The tasks by names of the user's choice."""
-    training: TrainingSettings = TrainingSettings()
+    training: TrainingSettings = TrainingSettings.model_construct()
     """The joint training run."""
     observers: tuple[Annotated[Choice, Slot("observer")], ...] = ()
     """Who watches the training, such as ``tensorboard``; installed plug-ins with hooks of their own do in any case."""

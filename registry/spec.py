@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -18,19 +18,13 @@ from unistd.registry.errors import MissingPlugin
 from unistd.registry.explain import explain
 from unistd.registry.implementer import Implementer
 from unistd.registry.issues import Source, SpecError
-from unistd.registry.pretrain_spec import PretrainSpec
 from unistd.registry.registry import Registry, satisfied
 from unistd.registry.run_spec import RunSpec, Spec
 
-__all__ = [
-    "PretrainSpec",
-    "RunSpec",
-    "load_any",
-    "load_any_resolved",
-    "load_pretrain_spec",
-    "load_resolved",
-    "load_spec",
-]
+if TYPE_CHECKING:  # a joint run does without it
+    from unistd.registry.pretrain_spec import PretrainSpec
+
+__all__ = ["RunSpec", "load_any", "load_any_resolved", "load_pretrain_spec", "load_resolved", "load_spec"]
 
 OwnSpec = TypeVar("OwnSpec", bound=Spec)
 
@@ -58,6 +52,8 @@ def load_spec(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> 
 
 def load_pretrain_spec(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> PretrainSpec:
     """Read, override and validate a spec for ``unistd pretrain``; arguments and errors as of ``load_spec``."""
+    from unistd.registry.pretrain_spec import PretrainSpec
+
     return _validate(_of_kind(Document.open(path, overrides), PretrainSpec), registry, PretrainSpec)
 
 
@@ -91,16 +87,20 @@ def _recorded(data: dict[str, Any], path: Path) -> Document:
 def _kind(data: Any) -> type[RunSpec] | type[PretrainSpec]:
     """Tell what a spec is for by the sections that only one kind has."""
     keys = set(data) if isinstance(data, dict) else set()
-    return PretrainSpec if {"frames", "objective"} & keys and not {"tasks", "model"} & keys else RunSpec
+    if {"frames", "objective"} & keys and not {"tasks", "model"} & keys:
+        from unistd.registry.pretrain_spec import PretrainSpec
+
+        return PretrainSpec
+    return RunSpec
 
 
 def _of_kind(document: Document, wanted: type[Spec]) -> Document:
     keys = set(document.data) if isinstance(document.data, dict) else set()
-    if wanted is RunSpec and _kind(document.data) is PretrainSpec:
+    if wanted is RunSpec and _kind(document.data) is not RunSpec:
         raise UsageError(
             "this is a spec for pre-training, not for a joint run", where=document.source.name, help=PRETRAIN
         )
-    if wanted is PretrainSpec and {"tasks", "model"} & keys and "frames" not in keys:
+    if wanted is not RunSpec and {"tasks", "model"} & keys and "frames" not in keys:
         raise UsageError("this is a spec for a joint run, not for pre-training", where=document.source.name, help=TRAIN)
     return document
 

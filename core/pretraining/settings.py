@@ -24,7 +24,7 @@ class Masked(Settings):
     kind: Literal["masked"] = "masked"
     share: Annotated[float, Field(gt=0, lt=1)] = 0.75
     """Share of the patches that is hidden; the trunk sees the rest only."""
-    decoder: DecoderSettings = DecoderSettings()
+    decoder: DecoderSettings = DecoderSettings.model_construct()
     """What reconstructs."""
 
 
@@ -44,9 +44,9 @@ class PretrainingSettings(FittingSettings):
     """Optimisation steps; each is one batch of one source."""
     batch: Steps = 16
     """Frames in a batch; a source may set its own."""
-    sampling: Sampling = Uniform()
+    sampling: Sampling = Uniform.model_construct()
     """Which source a step draws; sizes are numbers of frames."""
-    optimizer: AdamW = AdamW(lr=0.001)
+    optimizer: AdamW = AdamW.model_construct(lr=0.001)
     """The optimiser of trunk, embeddings and decoder."""
     held_out: Steps = 128
     """Most validation frames of a source that are scored, spread evenly over all it has."""

@@ -12,7 +12,10 @@ Steps = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseModel):
-    """Immutable; an unknown key is an error."""
+    """Immutable; an unknown key is an error.
+
+    What a field defaults to is made by ``model_construct``: a command that only lists options then builds no validator.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
@@ -112,13 +115,13 @@ class FittingSettings(Settings):
     """Keep a store's frames in memory when they fit into half of what is free; ``never`` reads every batch from
     disk.
     """
-    sampling: Sampling = Proportional()
+    sampling: Sampling = Proportional.model_construct()
     """Which task a step draws."""
-    optimizer: AdamW = AdamW()
+    optimizer: AdamW = AdamW.model_construct()
     """The optimiser of everything that learns."""
-    schedule: Schedule = Cosine()
+    schedule: Schedule = Cosine.model_construct()
     """The learning rate over the steps."""
-    checkpoint: CheckpointSettings = CheckpointSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings.model_construct()
     """Checkpoints and validation."""
     log_every: Steps = 10
     """Steps between rows of ``log.jsonl``."""

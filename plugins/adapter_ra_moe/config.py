@@ -23,7 +23,7 @@ class _ExpertsConfig(Config):
 class RaMoeConfig(_ExpertsConfig):
     """Options of ``ra-moe``; the defaults are the paper's (method §5)."""
 
-    rank: RankPlan = RankPlan()
+    rank: RankPlan = RankPlan.model_construct()
     """Ranks of all experts: where they start, how they learn, and how many there are to share."""
 
 

@@ -11,7 +11,7 @@ from unistd.plugins.metrics.config import EventConfig, NinoCorrelationConfig
 from unistd.registry.component import Metrics, TaskConfig
 from unistd.registry.slot import Choice
 
-_VIL = EventConfig(thresholds=(16, 74, 133, 160, 181, 219))
+_VIL = EventConfig.model_construct(thresholds=(16.0, 74.0, 133.0, 160.0, 181.0, 219.0))
 STORM_METRICS = (
     *(Choice("mse"), Choice("mae")),
     *(Choice(kind, _VIL) for kind in ("csi", "pod", "sucr", "bias")),
@@ -20,7 +20,7 @@ STORM_METRICS = (
 """What Earthformer and PredBench report of SEVIR, thresholds as there; and with blocks of pixels as one."""
 NINO_METRICS = (
     *(Choice("mse"), Choice("mae"), Choice("rmse"), Choice("nino-rmse"), Choice("nino-correlation")),
-    Choice("nino-correlation", NinoCorrelationConfig(weighted=True)),
+    Choice("nino-correlation", NinoCorrelationConfig.model_construct(weighted=True)),
 )
 """What Earthformer and PredBench report of ENSO."""
 

@@ -153,6 +153,33 @@ def test_commands_about_specs_import_neither_torch_nor_numpy(words, built_in_spe
     assert loaded(*words).startswith("0 [] ")
 
 
+BUILT = """
+import sys
+from pydantic import BaseModel
+from unistd.cli.main import main
+code = main(sys.argv[1:])
+held, built = [BaseModel], []
+for model in held:
+    held += model.__subclasses__()
+    built += [model.__name__] * (model.__pydantic_complete__ and model is not BaseModel)
+print(code, sorted(built), "unistd.registry.pretrain_spec" in sys.modules, file=sys.stderr)
+"""
+
+
+def test_a_list_builds_no_validator(installed_plugin):
+    installed_plugin("demo-a")
+    done = subprocess.run([sys.executable, "-P", "-c", BUILT, "plugins", "list"], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "0 [] False"
+
+
+def test_a_joint_spec_builds_only_what_it_names(built_in_spec):
+    words = ["validate", str(built_in_spec)]
+    done = subprocess.run([sys.executable, "-P", "-c", BUILT, *words], capture_output=True, text=True)
+    built = ["ConvHeadConfig", "PixelConfig", "RaMoeConfig", "RmseConfig", "RunSpec", "SoftmaxConfig"]
+    built += ["SyntheticTrafficConfig", "TimmViTConfig", "ZeroMlpConfig"]
+    assert done.stderr.splitlines()[-1] == f"0 {built} False"
+
+
 def test_tasks_imports_no_torch():
     assert "torch" not in loaded("tasks")
 

@@ -6,9 +6,10 @@ from ruamel.yaml import YAML
 
 from unistd.cli.main import main
 from unistd.registry.issues import SpecError
+from unistd.registry.pretrain_spec import PretrainSpec
 from unistd.registry.registry import Registry
 from unistd.registry.schema import json_schema
-from unistd.registry.spec import PretrainSpec, load_any_resolved, load_pretrain_spec
+from unistd.registry.spec import load_any_resolved, load_pretrain_spec
 
 SPEC = """\
 name: still
