@@ -169,7 +169,8 @@ class JointTraining:
                 if due:
                     self._validate(log, step, optimizer.optimizer)
                 if due or stopping:
-                    self._checkpoint(log, step, optimizer.optimizer, tally)
+                    with whole(self.fabric):
+                        self._checkpoint(log, step, optimizer.optimizer, tally)
                 self._tell(step, batch.task, rows)
                 if stopping:
                     break
@@ -318,8 +319,7 @@ class JointTraining:
 
     def _checkpoint(self, log: JsonLines, step: int, optimizer: AdamW, tally: Tally) -> None:
         if self.trunk:
-            with whole(self.fabric):
-                check_unchanged(self.forecaster.model.trunk_parameters(), self.trunk)
+            check_unchanged(self.forecaster.model.trunk_parameters(), self.trunk)
         self.watch.check()
         log.sync()
         state = {

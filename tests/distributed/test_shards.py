@@ -74,6 +74,20 @@ def test_the_other_strategy_goes_on_to_the_same_bits(before, after, runs, tmp_pa
     assert_equal(tensors_of(tmp_path / "run"), tensors_of(runs[0]))
 
 
+def test_a_trunk_that_learns_in_part_is_in_the_checkpoint_whole(tmp_path, make, in_processes, tensors_of):
+    def train(strategy):
+        made = make(tmp_path / strategy, strategy)
+        made.forecaster.model.trunk_parameters()["layers.0.norm1.weight"].requires_grad_(True)
+        made.training.trunk = ""
+        made.fit()
+
+    for strategy in ("ddp", "fsdp"):
+        in_processes(2, lambda strategy=strategy: train(strategy))
+    own, wanted = tensors_of(tmp_path / "fsdp"), tensors_of(tmp_path / "ddp")
+    assert "model/model.backbone.layers.0.mlp.fc1.weight" in own
+    assert_equal(own, wanted)
+
+
 def test_whole_weights_are_shared_out_again(tmp_path, make, in_processes):
     def look():
         made = make(tmp_path / "run", "fsdp")
