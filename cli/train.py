@@ -22,7 +22,7 @@ from unistd.core.processes import is_first
 from unistd.core.ranked import ranks_are_fixed
 from unistd.core.training.rank_phase import RankPhase
 from unistd.core.training.run_folder import RunFolder
-from unistd.registry.devices import Strategy
+from unistd.registry.devices import Strategy, check_strategy
 from unistd.registry.evaluation import check_scoring
 from unistd.registry.fitting import check_batches, fit_run, open_training, score_run
 from unistd.registry.joint_run import JointRun
@@ -50,7 +50,9 @@ def train(
     if resume and dry_run:
         raise UsageError("'--dry-run' trains nothing, so there is nothing to '--resume'", help="leave one of them out")
     command = command_line("train", spec, overrides, devices=devices, strategy=strategy)
-    if not dry_run:
+    if dry_run:
+        check_strategy(strategy, devices or 1)
+    else:
         code = launched(devices, strategy, [*shlex.split(command)[1:], *(["--resume"] if resume else [])])
         if code is not None:
             return code

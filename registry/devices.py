@@ -29,6 +29,18 @@ def placement() -> Placement:
     return Placement(int(os.environ.get("LOCAL_WORLD_SIZE", world)), world)
 
 
+def check_strategy(strategy: Strategy | None, processes: int) -> None:
+    """Make sure that there are processes for ``strategy``.
+
+    Raises:
+        UsageError: There is a single one.
+    """
+    if strategy and processes == 1:
+        raise UsageError(
+            f"'--strategy {strategy}' has no effect on one process", help="add --devices N, or start it by torchrun"
+        )
+
+
 def open_fabric(precision: Precision = "fp32", strategy: Strategy | None = None) -> Fabric:
     """Return this process's device with the arithmetic a spec asks for, and join the others where there are any.
 
@@ -45,10 +57,7 @@ def open_fabric(precision: Precision = "fp32", strategy: Strategy | None = None)
 
     local, world = placement()
     if world == 1:
-        if strategy:
-            raise UsageError(
-                f"'--strategy {strategy}' has no effect on one process", help="add --devices N, or start it by torchrun"
-            )
+        check_strategy(strategy, 1)
         return Fabric(accelerator="auto", devices=1, precision=FABRIC[precision])
     if 0 < torch.cuda.device_count() < local:
         raise UsageError(

@@ -91,6 +91,7 @@ pathlib.Path({folder!r}, str(rank)).write_text(str(len(got)))
     ("args", "environment", "said"),
     [
         (["--strategy", "ddp"], {}, "'--strategy ddp' has no effect on one process"),
+        (["--dry-run", "--strategy", "ddp"], {}, "'--strategy ddp' has no effect on one process"),
         (["--devices", "1", "--strategy", "fsdp"], {}, "'--strategy fsdp' has no effect on one process"),
         (["--devices", "4"], {"RANK": "0", "WORLD_SIZE": "2"}, "'--devices 4', but 2 processes were started"),
     ],
