@@ -14,14 +14,22 @@ from unistd.core.data.store import Store
 
 @click.command("check", epilog="Example: unistd data check stores/taxibj.zarr")
 @click.argument("store", type=click.Path(path_type=Path))
+@click.option(
+    "--source",
+    "sources",
+    metavar="RAW",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of its raw files, where they lie in none that data is kept in; any number of times.",
+)
 @as_json
 @click.pass_context
-def check(ctx: click.Context, store: Path, *, as_json: bool) -> None:
+def check(ctx: click.Context, store: Path, sources: tuple[Path, ...], *, as_json: bool) -> None:
     """Look for damage, changed raw files, values the card of STORE rules out, and frames that its splits share.
 
     Copies that were encoded again, rounded or made a shade brighter count as shared. Exit 1 if there is any problem.
     """
-    found = list(audit(Store.open(store)))
+    found = list(audit(Store.open(store), sources))
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in found], indent=2))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from unistd.core.data.finding import AGAIN, Finding, named, named_pairs
 from unistd.core.data.near import block_means, block_side, near_copies, signatures, steps_in_time
+from unistd.core.data.raw import data_folders
 from unistd.core.data.store import Store, decode
 from unistd.core.data.values import Values
 from unistd.core.data.windows import Windows
@@ -42,8 +43,16 @@ class _Content:
     values: Values
 
 
-def audit(store: Store) -> Iterator[Finding]:
-    """Give everything that is wrong with ``store`` or worth knowing of it; every frame is read once."""
+def audit(store: Store, sources: Sequence[Path] = ()) -> Iterator[Finding]:
+    """Give everything that is wrong with ``store`` or worth knowing of it; every frame is read once.
+
+    The store may come from anybody, so that of the raw files it names only such are read as lie in ``sources``, in the
+    folders that data is kept in, in the working folder or beside the store.
+
+    Raises:
+        DataError: It names another one, or frames cannot be read.
+    """
+    _check_raw_files(store, sources)
     content = _read(store)
     if content.digest != store.digest:
         what = f"the content is not what was written: its digest is '{content.digest}', not '{store.digest}'"
@@ -75,6 +84,16 @@ def _read(store: Store) -> _Content:
 def _is_flat(frame: NDArray[np.float32]) -> bool:
     known = frame[~np.isnan(frame)]
     return not known.size or bool((known == known[0]).all())
+
+
+def _check_raw_files(store: Store, sources: Sequence[Path]) -> None:
+    within = [folder.resolve() for folder in (*sources, *data_folders(), Path(), store.path.resolve().parent)]
+    for file in store.source_files:
+        path = None if "\0" in file else Path(file).resolve()
+        if path is None or not any(path.is_relative_to(folder) for folder in within):
+            message = f"the store names '{file[:200]}' as a raw file, which lies where no raw files are known to be"
+            help_ = "if it is yours, name its folder: unistd data check STORE --source FOLDER"
+            raise DataError(message, where=str(store.path), help=help_)
 
 
 def _raw_files(store: Store) -> Iterator[Finding]:

@@ -9,6 +9,13 @@ from unistd.core.errors import DataError
 from unistd.core.untrusted import leads_out
 
 
+def data_folders() -> list[Path]:
+    """Return the folders that data is kept in, whether they are there or not."""
+    if kept := os.environ.get("UNISTD_DATA"):
+        return [Path(kept).expanduser()]
+    return [Path("data"), Path("..", "shared", "data")]
+
+
 def raw_folder(root: Path | None, name: str) -> Path:
     """Return the folder of raw files: ``root``, else ``name`` where data is kept.
 
@@ -18,12 +25,7 @@ def raw_folder(root: Path | None, name: str) -> Path:
     Raises:
         DataError: There is no such folder; names the places looked at.
     """
-    if root is not None:
-        places = [root.expanduser()]
-    elif kept := os.environ.get("UNISTD_DATA"):
-        places = [Path(kept).expanduser() / name]
-    else:
-        places = [Path("data", name), Path("..", "shared", "data", name)]
+    places = [root.expanduser()] if root is not None else [kept / name for kept in data_folders()]
     for place in places:
         if place.is_dir():
             return place

@@ -120,14 +120,28 @@ def test_a_cluster_imports_files_although_its_workers_stand_in_another_folder(tm
     assert digests[0] == digests[1]
 
 
+def test_check_reads_raw_files_elsewhere_if_their_folder_is_named(tmp_path, monkeypatch, capsys):
+    for folder in ("raw", "stores", "here"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    np.save(tmp_path / "raw/waves.npy", np.random.default_rng(0).normal(size=(60, 8, 9)))
+    (tmp_path / "raw/card.yaml").write_text(CARD)
+    assert main(["data", "import", "../raw/card.yaml", "--out", "../stores/s.zarr"]) == 0
+    capsys.readouterr()
+    assert main(["data", "check", "../stores/s.zarr"]) == 1
+    assert "waves.npy' as a raw file, which lies where no raw files are known to be" in capsys.readouterr().err
+    assert main(["data", "check", "../stores/s.zarr", "--source", "../raw"]) == 0
+    assert capsys.readouterr().out.endswith("0 problems\n")
+
+
 def test_a_finding_comes_with_what_to_do_about_it(prepared, monkeypatch, capsys):
     found = [Finding("problem", "frames differ", "prepare it again"), Finding("note", "2 unbroken runs of frames")]
-    monkeypatch.setattr("unistd.cli.data_check.audit", lambda store: iter(found))
+    monkeypatch.setattr("unistd.cli.data_check.audit", lambda store, sources: iter(found))
     capsys.readouterr()
     assert main(["data", "check", str(prepared)]) == 1
     said = "problem: frames differ\n  help: prepare it again\nnote: 2 unbroken runs of frames\n1 problem\n"
     assert capsys.readouterr().out == said
     assert main(["data", "check", str(prepared), "--json"]) == 1
     assert [row["help"] for row in json.loads(capsys.readouterr().out)] == ["prepare it again", ""]
-    monkeypatch.setattr("unistd.cli.data_check.audit", lambda store: iter(found[1:]))
+    monkeypatch.setattr("unistd.cli.data_check.audit", lambda store, sources: iter(found[1:]))
     assert main(["data", "check", str(prepared)]) == 0

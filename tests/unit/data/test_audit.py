@@ -10,6 +10,7 @@ import zarr
 from unistd.core.data.audit import audit
 from unistd.core.data.contents import contents, frame_means
 from unistd.core.data.prepare import prepare
+from unistd.core.errors import DataError
 from unistd.core.figures.store import store_png
 
 SHORT = ("train", 20), ("val", 20), ("test", 4)
@@ -86,6 +87,37 @@ def test_a_raw_file_that_changed_or_went_is_told(tiny, tmp_path):
             "bring the old file back, or remove the store's folder and prepare it again",
         ),
     ]
+
+
+def test_a_raw_file_that_lies_anywhere_is_read_only_if_its_folder_is_named(tiny, tmp_path, monkeypatch):
+    secret, inside = tmp_path / "elsewhere/secret", tmp_path / "here"
+    secret.parent.mkdir()
+    secret.write_bytes(b"one")
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    (inside / "link").symlink_to(secret)
+    for named in (secret, inside / "../elsewhere/secret", inside / "link"):
+        sequences = [tiny.sequence("train.npy", "train", files=(str(named),)), *tiny.three()[1:]]
+        store = prepare(tiny(sequences), inside / f"{named.name}{len(str(named))}.zarr")
+        with pytest.raises(DataError, match="as a raw file, which lies where no raw files are known to be") as caught:
+            next(audit(store))
+        assert str(named) in str(caught.value)
+        assert "--source FOLDER" in str(caught.value.help)
+        assert not [finding for finding in audit(store, [secret.parent]) if "raw file" in finding.what]
+
+
+def test_a_raw_file_where_data_is_kept_is_read(tiny, tmp_path, monkeypatch):
+    kept = tmp_path / "kept/set/a.npy"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"one")
+    sequences = [tiny.sequence("train.npy", "train", files=(str(kept),)), *tiny.three()[1:]]
+    store = prepare(tiny(sequences), tmp_path / "stores/s.zarr")
+    monkeypatch.chdir(tmp_path / "stores")
+    kept.write_bytes(b"won")
+    with pytest.raises(DataError, match="which lies where no raw files"):
+        next(audit(store))
+    monkeypatch.setenv("UNISTD_DATA", str(tmp_path / "kept"))
+    assert "is no longer the one" in str([finding.what for finding in audit(store)])
 
 
 def test_contents_are_those_of_the_frames(tiny, tmp_path):
