@@ -117,7 +117,8 @@ class FrameSequence:
         split: The split of the whole sequence, or (time,) one name per frame.
         y, x: Coordinates (H,) and (W,) of the grid with their attributes (``units``, ``standard_name``), when it has
             any.
-        files: Raw files it was read from; their checksums are kept in the store.
+        files: Raw files it was read from; their checksums are kept in the store. A folder stands for all files in it,
+            where their checksums would outweigh all else that is known.
     """
 
     name: str

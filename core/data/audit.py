@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from unistd.core.data.checksum import checksum
 from unistd.core.data.finding import AGAIN, Finding, named, named_pairs
 from unistd.core.data.near import block_means, block_side, near_copies, signatures, steps_in_time
 from unistd.core.data.raw import data_folders
@@ -97,16 +98,17 @@ def _check_raw_files(store: Store, sources: Sequence[Path]) -> None:
 
 
 def _raw_files(store: Store) -> Iterator[Finding]:
-    gone = [file for file in store.source_files if not Path(file).is_file()]
+    gone = [file for file in store.source_files if not (Path(file).is_file() or Path(file).is_dir())]
     if gone:
         yield Finding("note", f"raw files that are no longer there: {len(gone)}, such as '{gone[0]}'")
     for file, known in store.source_files.items():
-        if file not in gone:
-            with Path(file).open("rb") as handle:
-                if hashlib.file_digest(handle, "sha256").hexdigest() != known:
-                    what = f"raw file '{file}' is no longer the one that was converted"
-                    help_ = "bring the old file back, or remove the store's folder and prepare it again"
-                    yield Finding("problem", what, help_)
+        if file not in gone and checksum(Path(file)) != known:
+            what, old = f"raw file '{file}' is no longer the one that was converted", "file"
+            if Path(file).is_dir():
+                what, old = f"folder '{file}' of raw files no longer holds those that were converted", "files"
+            yield Finding(
+                "problem", what, f"bring the old {old} back, or remove the store's folder and prepare it again"
+            )
 
 
 def _gaps(store: Store) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from unistd.core.data.checksum import size_and_time
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, FrameSequence, TaskCard
 
@@ -122,10 +123,9 @@ class Ledger:
 
 def _size_and_time(file: str, where: str) -> tuple[int, int]:
     try:
-        found = Path(file).stat()
+        return size_and_time(Path(file))
     except FileNotFoundError as error:
         raise DataError(f"there is no raw file '{file}'", where=where) from error
-    return found.st_size, found.st_mtime_ns
 
 
 def check_card(card: TaskCard) -> None:

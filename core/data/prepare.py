@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from unistd.core.data.card_json import card_to_json
+from unistd.core.data.checksum import checksum
 from unistd.core.data.journal import JOURNAL, ShardReport, has_shards
 from unistd.core.data.ledger import Ledger, check_card
 from unistd.core.data.moments import Moments
@@ -165,12 +165,8 @@ def _normalization(card: TaskCard, written: list[ShardReport]) -> dict[str, list
 
 
 def _checksums(files: Iterable[str]) -> dict[str, str]:
-    return dict(zip(files, compute(*map(delayed(_checksum), files)), strict=True))  # type: ignore[no-untyped-call]
-
-
-def _checksum(file: str) -> str:
-    with Path(file).open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    sums = compute(*map(delayed(checksum), map(Path, files)))  # type: ignore[no-untyped-call]
+    return dict(zip(files, sums, strict=True))
 
 
 def _digest(card: TaskCard, ledger: Ledger, written: list[ShardReport]) -> str:

@@ -53,7 +53,7 @@ class Store:
         offset, scale: (C,) float32; normalised = (physical − offset) ÷ scale, fitted on the training split.
         packed: Whether frames, as they are stored or held, are not yet physical values but for their type.
         digest: Hash of all content, made when it was written.
-        source_files: SHA-256 of each raw file.
+        source_files: Checksum of each raw file, or of a folder of many.
     """
 
     def __init__(self, path: Path, group: zarr.Group, facts: dict[str, Any]) -> None:

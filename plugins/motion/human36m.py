@@ -115,7 +115,6 @@ class Human36m(Task):
             lists = [lists[0], lists[1], lists[1]]
         check_images(folder, chain(*lists))
         times = np.datetime64(0, "ms") + 20 * STEP * np.arange(FRAMES)
-        # Checksums are kept of the lists only: those of some 400 000 images would outweigh all else that is known.
         files = tuple(str(path) for path in paths)
         for split, clips in zip(SPLITS, lists, strict=True):
             for clip in clips:
@@ -128,7 +127,11 @@ class Human36m(Task):
         read = delayed(read_clip)(folder, clip, BICUBIC if swapped else BILINEAR, swapped)
         frames = da.from_delayed(read, (FRAMES, 3, SIDE, SIDE), dtype=np.uint8)  # type: ignore[no-untyped-call]
         return FrameSequence(
-            name=f"{clip.prefix}{clip.start:06d}.jpg", frames=frames, times=times, split=split, files=files
+            name=f"{clip.prefix}{clip.start:06d}.jpg",
+            frames=frames,
+            times=times,
+            split=split,
+            files=(*files, str((folder / clip.prefix).parent)),
         )
 
 

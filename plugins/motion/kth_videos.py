@@ -35,7 +35,7 @@ class Video:
         action, person: Taken from the name.
         numbers: Numbers of the frames used, increasing, with gaps where nobody is seen.
         read: Gives these frames, (n, 1, 128, 128) bytes.
-        files: The video file; empty for a folder of images, whose checksums would outweigh all else that is known.
+        files: The video file, or the folder of images.
     """
 
     name: str
@@ -66,7 +66,7 @@ def image_videos(folder: Path) -> Iterator[Video]:
                 raise DataError("holds no 'image_<number>.jpg'", where=str(path), help="unpack kth_action.zip again")
             numbers = sorted(images)
             read = partial(read_images, [images[number] for number in numbers])
-            yield Video(match["name"], action, int(match["person"]), numbers, read, ())
+            yield Video(match["name"], action, int(match["person"]), numbers, read, (str(path),))
 
 
 def avi_videos(folder: Path) -> Iterator[Video]:

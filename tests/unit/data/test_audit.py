@@ -89,6 +89,30 @@ def test_a_raw_file_that_changed_or_went_is_told(tiny, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("change", ["more", "fewer", "other", "renamed"])
+def test_a_folder_of_raw_files_that_changed_is_told(tiny, tmp_path, change):
+    folder = tmp_path / "frames"
+    (folder / "below").mkdir(parents=True)
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(name.encode())
+    sequences = [tiny.sequence("train.npy", "train", files=(str(folder),)), *tiny.three()[1:]]
+    store = prepare(tiny(sequences), tmp_path / "s.zarr")
+    assert list(store.source_files) == [str(folder)]
+    (folder / ".hidden").touch()
+    (folder / "below/c.png").touch()
+    assert not [finding for finding in audit(store) if "raw files" in finding.what]
+    if change == "more":
+        (folder / "c.png").touch()
+    if change == "fewer":
+        (folder / "b.png").unlink()
+    if change == "other":
+        (folder / "a.png").write_bytes(b"a.pnG")
+    if change == "renamed":
+        (folder / "b.png").rename(folder / "c.png")
+    (told,) = [finding.what for finding in audit(store) if "raw files" in finding.what]
+    assert told == f"folder '{folder}' of raw files no longer holds those that were converted"
+
+
 def test_a_raw_file_that_lies_anywhere_is_read_only_if_its_folder_is_named(tiny, tmp_path, monkeypatch):
     secret, inside = tmp_path / "elsewhere/secret", tmp_path / "here"
     secret.parent.mkdir()

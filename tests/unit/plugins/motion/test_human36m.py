@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from unistd.core.data.audit import audit
 from unistd.core.data.prepare import prepare
 from unistd.core.data.windows import Windows
 from unistd.core.errors import DataError
@@ -73,6 +74,14 @@ def test_a_window_holds_every_fifth_frame_in_the_order_of_channels_the_card_name
     np.testing.assert_allclose(future[0, :, red, 9, 9] * 255, [71, 76, 81, 86], atol=3)
     np.testing.assert_allclose(future[0, :, blue, 9, 9] * 255, [200] * 4, atol=3)
     assert len(Windows(store, "test", 2, 2)) == 1
+
+
+def test_an_image_that_changed_since_is_told(folder, tmp_path):
+    store = prepare(Human36m(root=folder), tmp_path / "store.zarr")
+    assert str(folder / "images") in store.source_files
+    image(99).save(folder / "images/S1_Eating.54138969_000051.jpg")
+    (problem,) = [finding.what for finding in audit(store) if "raw" in finding.what]
+    assert problem == f"folder '{folder / 'images'}' of raw files no longer holds those that were converted"
 
 
 def test_larger_images_are_resized_by_the_filter_of_the_protocol(folder):

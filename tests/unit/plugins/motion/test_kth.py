@@ -2,6 +2,7 @@ import io
 import os
 import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,6 +229,12 @@ def videos(tmp_path):
     for name in (line.split()[0] for line in text.splitlines() if "frames" in line):
         os.link(tmp_path / "one.avi", tmp_path / f"{name}_uncomp.avi")
     return tmp_path
+
+
+def test_images_are_known_by_their_folder(folder):
+    files = {file for own in Kth(root=folder, future=2).sequences() for file in own.files}
+    assert files
+    assert all(Path(file).is_dir() for file in files)
 
 
 def test_videos_give_the_frames_their_list_names(videos):

@@ -1,0 +1,36 @@
+"""What a raw file is known by, or a folder that holds too many to know each."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def size_and_time(path: Path) -> tuple[int, int]:
+    """Return the bytes of the file at ``path`` and when it changed; of a folder those of all its files.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    found = [file.stat() for file in (_inside(path) if path.is_dir() else [path])]
+    return sum(own.st_size for own in found), max((own.st_mtime_ns for own in found), default=0)
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of the file at ``path``; of a folder that of the names and checksums of all its files.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    if path.is_dir():
+        whole = hashlib.sha256()
+        for file in _inside(path):
+            whole.update(f"{checksum(file)}  {file.name}\n".encode(errors="surrogateescape"))
+        return whole.hexdigest()
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Return the files of ``folder`` by name; not those below it, and none that a desktop hides there."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
