@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import dask
 import dask.array as da
+import dask.threaded
 import numpy as np
 import zarr
-from dask.base import compute
+from dask.base import compute, get_scheduler
 from dask.delayed import delayed
 from dask.system import CPU_COUNT
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ from unistd.core.task import TaskCard
 _CHUNK, _SMALL, _SHARD = 2**20, 2**18, 2**26  # bytes
 _ROOM = 3 * _SHARD  # bytes of frames that are in work at once; with all copies they take less than three times that
 _TOGETHER = 8  # shards that dask is given together, where its workers are not more
+_CODECS = "async.concurrency"  # chunks of a shard that zarr packs at once: ten, however few workers were asked for
 _FAULT = "mend the raw file, or the task's card if the values are right"
 
 
@@ -127,7 +129,10 @@ class FrameWriter:
         places = [self._place(at, min(at + self._shard, self._start)) for at in range(start, self._start, self._shard)]
         there = [self._journal.take(place.file, place.key) for place in places]
         self._tell(there)
-        rest = (self._array, self._chunk, self._ledger.card, self._journal.path)
+        threads = min(self._workers, self._at_once)
+        here = get_scheduler() in (None, dask.threaded.get)  # type: ignore[no-untyped-call]
+        codecs = max(1, self._workers // threads) if here else 1
+        rest = (self._array, self._chunk, self._ledger.card, self._journal.path, codecs)
         # One graph for all, so that a piece of a raw file that reaches into two shards is read once.
         blocks = waiting.rechunk((self._shard, -1, -1, -1)).to_delayed(optimize_graph=False).ravel()
         tasks = [
@@ -135,11 +140,13 @@ class FrameWriter:
             for block, place, shard in zip(blocks, places, there, strict=True)
             if shard is None
         ]
-        threads = min(self._workers, self._at_once)
-        # Without this zarr compresses ten chunks of a shard at once, however few workers were asked for.
-        codecs = zarr.config.set({"async.concurrency": max(1, self._workers // threads)})
         # A pool of its own is waited for, also after Ctrl-C: nothing is written any more when this returns or raises.
-        with ThreadPoolExecutor(threads) as pool, self._teller, codecs, dask.config.set(pool=pool):
+        with (
+            ThreadPoolExecutor(threads) as pool,
+            self._teller,
+            zarr.config.set({_CODECS: codecs}),
+            dask.config.set(pool=pool),
+        ):
             written = iter(compute(*tasks))  # type: ignore[no-untyped-call]
         for shard in there:
             own = next(written) if shard is None else shard
@@ -178,8 +185,10 @@ def _began(journal: Journal) -> str:
 
 
 def _write_shard(
-    block: NDArray[Any], place: Place, array: zarr.Array[Any], chunk: int, card: TaskCard, journal: Path
+    block: NDArray[Any], place: Place, array: zarr.Array[Any], chunk: int, card: TaskCard, journal: Path, codecs: int
 ) -> ShardReport | Fault:
+    if zarr.config.get(_CODECS) != codecs:  # in a process of a cluster, whose threads all ask for the same
+        zarr.config.set({_CODECS: codecs})
     block = np.ascontiguousarray(block, dtype=array.dtype)
     valid, parts = [], []
     # A chunk at a time, because physical values take up to eight times the room of the raw ones.
