@@ -18,12 +18,10 @@ from packaging.version import Version
 from unistd import __version__
 from unistd.core.errors import UsageError
 from unistd.core.new_folder import whole_or_nothing
-from unistd.registry.component import KINDS, Kind
+from unistd.registry.component import Kind
 from unistd.registry.registry import Registry
 
 TEMPLATES = Path(__file__).with_name("templates")
-WRITTEN: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "observer")
-"""Kinds that have a template."""
 LONGEST = 40  # characters; more would break the lines of the rendered code differently
 WORDS = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 HELP = "lower-case words joined by hyphens, such as unistd-rain"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
+from typing import TYPE_CHECKING
 
 import click
 from packaging.requirements import Requirement
@@ -14,6 +15,9 @@ from unistd.registry.component import PLUGIN_API
 from unistd.registry.discovery import Plugin, PluginInfo, installed
 from unistd.registry.errors import PluginError
 from unistd.registry.registry import Registry, satisfied
+
+if TYPE_CHECKING:
+    from unistd.registry.component_check import Checked
 
 CONTRACT = "unistd.registry.testing.PluginContract says what is asked"
 
@@ -25,25 +29,28 @@ def check_plugins(ctx: click.Context, name: str | None) -> None:
     """Check plug-in or distribution NAME, or all: versions, declarations, clashes, then every component.
 
     A component is imported, built with its default options at tiny sizes, and asked the contract of its kind, as
-    unistd.core.testing does. Leaves with 3 if there is a problem.
+    unistd.core.testing does; what cannot be, such as a task that reads raw files, is said and counted. Leaves with 3
+    if there is a problem.
     """
     registry = Registry.discover()
     modules = {plugin: entry.value for plugin, entry in installed(os.environ)}
     known = {str(own) for plugin in modules for own in (plugin.name, plugin.dist)}
     if name is not None and name not in known:
         raise UsageError(f"there is no plug-in '{name}'", help=f"installed: {', '.join(sorted(known))}")
-    wrong = [failure.as_error() for failure in registry.failures if _asked_for(failure.plugin, name)]
-    for error in wrong:
-        click.echo(error, err=True)
-    components = 0
+    wrong = _told(failure.as_error() for failure in registry.failures if _asked_for(failure.plugin, name))
+    components = untold = 0
     for info in registry.plugins:
         if _asked_for(info.plugin, name):
             click.echo(f"{info.plugin}, written for API {PLUGIN_API}")
-            components += len(info.components)
-            for error in _problems(info, modules[info.plugin], registry):
-                click.echo(error, err=True)
-                wrong.append(error)
-    click.echo(f"{components} components, {len(wrong)} problems")
+            wrong += _told(_problems(info, modules[info.plugin], registry))
+            for checked in _components(info, registry):
+                who = f"{checked.component.kind} '{checked.component.name}'"
+                click.echo(f"  {who}: {checked.came}")
+                wrong += _told(checked.problems)
+                components += 1
+                untold += not (checked.whole or checked.problems)
+    rest = f"; {untold} not asked all of the contract, for the reasons above" if untold else ""
+    click.echo(f"{components} components, {len(wrong)} problems{rest}")
     if wrong:
         ctx.exit(PluginError.exit_code)
 
@@ -52,17 +59,28 @@ def _asked_for(plugin: Plugin, name: str | None) -> bool:
     return name in (None, plugin.name, plugin.dist)
 
 
-def _problems(info: PluginInfo, module: str, registry: Registry) -> Iterator[PluginError]:
-    """Give what is wrong with a plug-in and its components, and print how far each of these came."""
-    from unistd.registry.component_check import check_component
+def _told(problems: Iterable[PluginError]) -> list[PluginError]:
+    """Print what is wrong, one after another, and return all of it."""
+    told = []
+    for error in problems:
+        click.echo(error, err=True)
+        told.append(error)
+    return told
 
+
+def _problems(info: PluginInfo, module: str, registry: Registry) -> Iterator[PluginError]:
+    """Give what is wrong with a plug-in, but for its components."""
     yield from _unmet(info.plugin)
     yield from _clashes(info, registry)
     yield from _contract(module)
+
+
+def _components(info: PluginInfo, registry: Registry) -> Iterator[Checked]:
+    """Check the components of a plug-in, one after another."""
+    from unistd.registry.component_check import check_component
+
     for component in info.components:
-        checked = check_component(component, f"{info.plugin.dist}/{component.name}", registry)
-        click.echo(f"  {component.kind} '{component.name}': {checked.came}")
-        yield from checked.problems
+        yield check_component(component, f"{info.plugin.dist}/{component.name}", registry)
 
 
 def _unmet(plugin: Plugin) -> Iterator[PluginError]:
@@ -92,8 +110,8 @@ def _contract(module: str) -> Iterator[PluginError]:
     from unistd.core.testing.run import ask
     from unistd.registry.testing import PluginContract
 
-    own = type("Own", (PluginContract,), {"module": module})()
-    for check, error in ask(own, {"test_every_component_has_options_to_try", "test_targets_resolve"}):
+    told = {"test_every_component_has_options_to_try", "test_targets_resolve", "test_observers_implement_hooks"}
+    for check, error in ask(type("Own", (PluginContract,), {"module": module})(), told):
         if error is not None:
             yield PluginError(f"fails {check} of PluginContract: {error}", where=module, help=CONTRACT)
 

@@ -7,14 +7,14 @@ from typing import cast
 
 import click
 
-from unistd.cli.new_package import WRITTEN, NewPackage
-from unistd.registry.component import Kind
+from unistd.cli.new_package import NewPackage
+from unistd.registry.component import KINDS, Kind
 from unistd.registry.registry import Registry
 
 
 @click.command(epilog="Example: unistd plugins new unistd-rain --kind task")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(WRITTEN), required=True, help="What the package offers.")
+@click.option("--kind", type=click.Choice(KINDS), required=True, help="What the package offers.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write; NAME in the working folder by default.")
 def new_plugin(name: str, kind: str, out: Path | None) -> None:
     """Write the package NAME with one component of a kind: code, declaration, tests, example spec, README and CI.

@@ -49,10 +49,11 @@ SIZES: Mapping[Kind, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
 
 @dataclass
 class Checked:
-    """What became of a component: how far the check came, in words, and what is wrong."""
+    """What became of a component: how far the check came, in words and whether to the end, and what is wrong."""
 
     component: Component
     came: str = ""
+    whole: bool = False
     problems: list[PluginError] = field(default_factory=list)
 
     def add(self, message: str, error: Exception, help: str) -> None:
@@ -136,6 +137,7 @@ def _asked(checked: Checked, made: Any, make: Callable[..., Any]) -> str:
         if error is not None:
             text = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
             checked.add(f"fails {check} of {name}: {text}", error, f"unistd.core.testing.{name} says what is asked")
+    checked.whole = not refused
     return f"built; {count} checks of {name}{refused}"
 
 
@@ -145,4 +147,5 @@ def _hooks(checked: Checked, observer: object) -> str:
     except HookError as error:
         checked.problems.append(error)
         return "built; not called"
+    checked.whole = True
     return f"built; implements {', '.join(own.names)}"

@@ -16,7 +16,9 @@ from packaging.requirements import Requirement
 from unistd.core.errors import UnistdError
 from unistd.core.field_docs import field_docs
 from unistd.registry.component import Component, Config
-from unistd.registry.discovery import PluginInfo, installed, load_module
+from unistd.registry.discovery import Plugin, PluginInfo, installed, load_module
+from unistd.registry.errors import HookError
+from unistd.registry.implementer import Implementer
 from unistd.registry.registry import Registry, satisfied
 
 HEAVY = ("torch", "timm", "open_clip", "numpy", "scipy", "xarray", "zarr", "dask", "h5py", "matplotlib", "torchmetrics")
@@ -131,6 +133,17 @@ class PluginContract(ABC):
                 continue
             unknown = [name for name in own.options(config) if name not in parameters]
             assert not unknown, f"option '{unknown[0]}' of {who} is no keyword of its target '{own.target}'"
+
+    def test_observers_implement_hooks(self) -> None:
+        """Build observers, and know the hooks that their methods implement."""
+        registry = self._registry()
+        for _, own, config in self._configs(registry):
+            if own.kind == "observer" and all(satisfied(Requirement(text)) for text in own.requires):
+                made = _target(registry, own)(**own.options(config))
+                try:
+                    Implementer.of_observer(Plugin(own.name, "local", "0"), made)
+                except HookError as error:
+                    raise AssertionError(str(error)) from error
 
 
 def _target(registry: Registry, own: Component) -> Any:

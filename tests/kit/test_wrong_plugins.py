@@ -95,6 +95,31 @@ def test_a_wrong_plugin_fails_its_check(installed_plugin, old, new, name, says):
     assert failed.keys() - IMPLIED.get(name, set()) <= {check}
 
 
+WATCH = """
+
+class Watch:
+    def __init__(self, top_k):
+        self.top_k = top_k
+
+    HOOK
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "says"),
+    [
+        ("@hookimpl\n    def unistd_run_started(self, run): pass", None),
+        ("@hookimpl\n    def unistd_run_begun(self, run): pass", "unknown hook 'unistd_run_begun'"),
+        ("def unistd_run_started(self, run): pass", "observer 'rain' (local 0) implements no hook"),
+    ],
+)
+def test_an_observer_implements_hooks_that_there_are(installed_plugin, hook, says):
+    source = RIGHT.replace('"router"', '"observer"').replace(SOFTMAX, "demo_a:Watch") + WATCH.replace("HOOK", hook)
+    failed = failing(installed_plugin("demo-a", source).module, [ALONE])
+    assert failed.keys() == ({"test_observers_implement_hooks"} if says else set())
+    assert says is None or says in failed["test_observers_implement_hooks"]
+
+
 def test_a_plugin_without_an_entry_point_is_not_found(installed_plugin):
     path = installed_plugin("demo-a", RIGHT).path
     next(path.parent.glob("demo_a-*/entry_points.txt")).write_text("[other]\nplug = demo_a\n")
@@ -105,7 +130,11 @@ def test_a_plugin_without_an_entry_point_is_not_found(installed_plugin):
 
 def test_every_check_has_its_wrong_plugin():
     checks = {name for name, _ in inspect.getmembers(PluginContract, inspect.isfunction) if name.startswith("test_")}
-    tried = ["test_an_entry_point_names_it", *(f"test_{name}" for _, _, name, _ in WRONG)]
+    tried = [
+        "test_an_entry_point_names_it",
+        "test_observers_implement_hooks",
+        *(f"test_{name}" for _, _, name, _ in WRONG),
+    ]
     assert [check for check in checks if not any(check.startswith(name) for name in tried)] == []
 
 

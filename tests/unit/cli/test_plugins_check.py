@@ -136,6 +136,7 @@ def test_what_cannot_be_asked_is_said_with_the_reason(check, kind, config, targe
     assert (code, err) == (0, "")
     assert f"  {kind} 'rain': " in out
     assert came in out
+    assert out.endswith("1 components, 0 problems; 1 not asked all of the contract, for the reasons above\n")
 
 
 @pytest.mark.usefixtures("not_alone")

@@ -16,15 +16,15 @@ import pytest
 
 from unistd.cli import new_package
 from unistd.cli.main import main
-from unistd.cli.new_package import TEMPLATES, WRITTEN, NewPackage
-from unistd.registry.component import PLUGIN_API
+from unistd.cli.new_package import TEMPLATES, NewPackage
+from unistd.registry.component import KINDS, PLUGIN_API
 
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
     """A package of each kind, by kind."""
     folder = tmp_path_factory.mktemp("packages")
-    for kind in WRITTEN:
+    for kind in KINDS:
         NewPackage(f"unistd-rainy-{kind}", kind).write(folder / kind)
     return folder
 
@@ -50,16 +50,16 @@ def install(packages, monkeypatch, tmp_path):
     return put
 
 
-QUICK = ("head",)
+QUICK = ("head", "observer")
 """Kinds that are checked in the fast tests; the slow ones check all of them, and much more."""
-QUICK_OR_SLOW = [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in WRITTEN]
+QUICK_OR_SLOW = [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 
 
 def files(folder):
     return [path for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
-@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_left_of_the_stand_ins(packages, kind):
     found = files(packages / kind)
     assert len(found) == 12
@@ -70,7 +70,7 @@ def test_nothing_is_left_of_the_stand_ins(packages, kind):
             ast.parse(text)
 
 
-@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("kind", KINDS)
 def test_metadata_name_the_package(packages, kind):
     project = tomllib.loads((packages / kind / "pyproject.toml").read_text())["project"]
     assert project["name"] == f"unistd-rainy-{kind}"
@@ -84,7 +84,7 @@ def test_metadata_name_the_package(packages, kind):
 
 @pytest.mark.parametrize("name", ["ab", "unistd-rainy-a-" + 25 * "c"])
 def test_what_is_written_is_in_the_form_ruff_wants(tmp_path, name):
-    for kind in WRITTEN:
+    for kind in KINDS:
         NewPackage(name, kind).write(tmp_path / kind)
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command, tmp_path], capture_output=True, text=True)
@@ -92,7 +92,7 @@ def test_what_is_written_is_in_the_form_ruff_wants(tmp_path, name):
 
 
 def test_every_kind_has_its_template():
-    assert {path.name for path in TEMPLATES.iterdir()} == {"shared", *WRITTEN}
+    assert {path.name for path in TEMPLATES.iterdir()} == {"shared", *KINDS}
 
 
 @pytest.mark.parametrize("kind", QUICK_OR_SLOW)
@@ -104,10 +104,12 @@ def test_the_example_passes_the_check(install, kind, monkeypatch, capsys):
     assert (said.err, code) == ("", 0)
     assert said.out.startswith(f"plug-in 'rainy-{kind}' ({name} 0.1.0), written for API {PLUGIN_API}\n")
     assert f"  {kind} 'rainy-{kind}': built; " in said.out
-    assert f"checks of {kind.capitalize()}Contract\n1 components, 0 problems\n" in said.out
+    hooks = "implements unistd_run_started, unistd_step_finished"
+    asked = hooks if kind == "observer" else f"checks of {kind.capitalize()}Contract"
+    assert f"{asked}\n1 components, 0 problems\n" in said.out
 
 
-@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_example_spec_is_valid(install, packages, kind, capsys):
     install(kind)
     assert main(["validate", str(packages / kind / "examples" / f"rainy-{kind}.yaml")]) == 0, capsys.readouterr().err
@@ -120,7 +122,7 @@ def mypy_cache(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_package_keeps_its_own_rules_and_trains(install, packages, kind, mypy_cache, monkeypatch, tmp_path):
     install(kind)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
