@@ -29,7 +29,7 @@ PLACES: dict[Kind, str] = {
     "its own.",
     "metric": "`tasks.NAME.metrics`: scores of the forecast. Numbers, options and whose number each equals: "
     "[Metrics](../metrics.md).",
-    "observer": "`observers`: who watches a run. What one may see: [Hooks](../hooks.md).",
+    "observer": "`observers`: who watches a run. What one may see: [Hooks](hooks.md).",
 }
 OWN_PAGE = {"grid": "../import.md"}
 """Tasks that have no card of their own."""

@@ -1,4 +1,4 @@
-"""The hooks a plug-in may implement; ``docs/hooks.md`` tells when each is called and what becomes of its errors."""
+"""The hooks a plug-in may implement; ``docs/hooks.md`` tells what for, and what becomes of their errors."""
 
 from __future__ import annotations
 
@@ -47,19 +47,36 @@ class Hooks:
 
     @hookspec
     def unistd_check_spec(self, spec: RunSpec) -> Iterable[SpecIssue]:  # type: ignore[empty-body]
-        """Return what only this plug-in can see to be wrong in a valid spec; must not import torch."""
+        """Return what only this plug-in can see to be wrong in a valid spec; must not import torch.
+
+        Called by whatever reads the spec of a joint run from a file, such as ``validate``, ``train`` and
+        ``unistd.load_spec``, and not for a run that exists. An issue is shown with file, line and column.
+        """
 
     @hookspec
     def unistd_run_started(self, run: JointRun, step: int) -> None:
-        """See a run before its first step, or before it goes on after ``step``; its folder is there."""
+        """See a run before its first step, or before it goes on after ``step``; its folder is there.
+
+        ``run`` is what ``unistd.compose`` returns: ``run.spec``, ``run.folder.path``, ``run.tasks``,
+        ``run.forecaster``.
+        """
 
     @hookspec
     def unistd_step_finished(self, run: JointRun, step: int, task: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """See that ``step``, one batch of ``task``, is done; ``rows`` are what the log got since the last step."""
+        """See that ``step``, one batch of ``task``, is done; ``rows`` are what the log got since the last step.
+
+        Most steps have none, since reading a loss makes a GPU wait: ``train`` every ``training.log_every`` steps,
+        ``validation`` and ``experts`` every ``training.checkpoint.every``, as in ``log.jsonl``. Called after the
+        step's checkpoint.
+        """
 
     @hookspec
     def unistd_run_finished(self, run: JointRun, outcome: Outcome) -> None:
-        """See the end of a training: at its last step, by a signal (``stopped_by``), or by an ``error``."""
+        """See the end of a training: at its last step, by a signal (``stopped_by``), or by an ``error``.
+
+        ``outcome.step`` is the last step, ``outcome.best`` step and score of the best checkpoint. The test split is
+        scored after it.
+        """
 
 
 HOOKS = cast(type, Hooks())  # pluggy takes anything that dir() can list

@@ -15,8 +15,8 @@ INTRO = f"""\
 {MADE}
 
 A plug-in is a module with `PLUGIN_API = {PLUGIN_API}` and at least one hook, named by an entry point in the group
-`unistd`. How to write one: [Write a plug-in](../plugin.md); when each hook is called, and what becomes of its errors:
-[Hooks](../hooks.md).
+`unistd`. How to write one: [Write a plug-in](../plugin.md); what hooks are for, who uses which, and what becomes of
+their errors: [Hooks](../hooks.md).
 """
 
 
@@ -25,7 +25,8 @@ def hooks_page() -> str:
     hooks = [(name, hook) for name, hook in vars(Hooks).items() if not name.startswith("_")]
     parts = ["# Hooks and declarations", INTRO]
     for name, hook in hooks:
-        parts += [f"## {name}", f"```python\n@hookimpl\n{_head(name, hook)}\n```", prose(inspect.getdoc(hook) or "")]
+        said = map(prose, (inspect.getdoc(hook) or "").split("\n\n"))
+        parts += [f"## {name}", f"```python\n@hookimpl\n{_head(name, hook)}\n```", *said]
     kinds = ", ".join(f"`{kind}`" for kind in KINDS)
     parts += [
         "## SpecIssue",

@@ -40,7 +40,7 @@ importable from `unistd.core`, without registry or spec. Shapes: `B` batch, `T` 
 `C` channels, `H W` grid, `h w` token grid, `N = h·w` tokens, `D` trunk width, `E` experts.
 
 `unistd.core.testing` asks all that is listed under "must hold" as pytest tests: subclass the class named there and
-write `make()`. What an observer may do is said by the [hooks](../hooks.md).
+write `make()`. What an observer may do is said by the [hooks](hooks.md).
 """
 
 
