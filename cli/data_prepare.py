@@ -22,6 +22,7 @@ from unistd.registry.one_task import load_task
 from unistd.registry.registry import Registry
 
 MB = 1e6
+ENDS = 8  # sequences a dry run shows of the first and of the last, where there are more
 
 
 @click.command("prepare", epilog="Example: unistd data prepare taxibj --source raw/TaxiBJ --out stores/taxibj.zarr")
@@ -69,23 +70,30 @@ def _task(name: str, source: Path | None, overrides: tuple[str, ...]) -> Compose
 
 
 def _show(own: ComposedTask) -> None:
-    """Print every sequence with its files, and how many frames each split has; values are not looked at."""
-    ledger, rows, first = Ledger(own.task.card), [], None
+    """Print sequences with their files, and how many frames each split has; values are not looked at."""
+    ledger, rows, first, folder = Ledger(own.task.card), [], None, own.task.folder()
+    unit = "ms" if own.task.card.step[1] == "ms" else "s"
     for sequence in own.task.sequences():
         ledger.admit(sequence)
         first = sequence.frames if first is None else first
-        begin, end = (np.datetime_as_string(sequence.times[at].astype("datetime64[s]")) for at in (0, -1))
+        begin, end = (np.datetime_as_string(sequence.times[at].astype(f"datetime64[{unit}]")) for at in (0, -1))
         splits = ", ".join(dict.fromkeys(np.atleast_1d(np.asarray(sequence.split)).tolist()))
-        rows.append((sequence.name, str(len(sequence.times)), begin, end, splits, _files(sequence.files)))
+        rows.append((sequence.name, str(len(sequence.times)), begin, end, splits, _files(sequence.files, folder)))
     ledger.check_splits()
     assert first is not None
+    if len(rows) > 2 * ENDS:
+        rows[ENDS:-ENDS] = [(f"… {len(rows) - 2 * ENDS} more", *["…"] * 5)]
     click.echo(table(("sequence", "frames", "from", "to", "splits", "files"), rows))
     counts = np.bincount(ledger.split, minlength=len(SPLITS))
     shares = ", ".join(f"{split} {count}" for split, count in zip(SPLITS, counts, strict=True))
     size = first.dtype.itemsize * int(np.prod(first.shape[1:])) * len(ledger) / MB
     click.echo(f"\n{len(ledger)} frames of (channel, y, x) = {first.shape[1:]}, {first.dtype}, {size:.1f} MB; {shares}")
+    if folder is not None:
+        click.echo(f"files lie in {folder.absolute()}")
     click.echo("values are checked when frames are read")
 
 
-def _files(files: tuple[str, ...]) -> str:
-    return f"{files[0]} and {len(files) - 1} more" if len(files) > 1 else "".join(files)
+def _files(files: tuple[str, ...], folder: Path | None) -> str:
+    paths = [Path(file) for file in files]
+    names = [str(path.relative_to(folder) if folder and path.is_relative_to(folder) else path) for path in paths[:1]]
+    return f"{names[0]} and {len(files) - 1} more" if len(files) > 1 else "".join(names)

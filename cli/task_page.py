@@ -63,7 +63,10 @@ def _card(card: Mapping[str, Any]) -> str:
 
 def _windows(card: Mapping[str, Any]) -> str:
     train, val, test = card["stride"]
-    return f"{window_of(card)} frames; one begins every {train} frames in training, {val} in validation, {test} in test"
+    every = "frame" if train == 1 else f"{train} frames"
+    if not train == val == test:
+        every += f" in training, {val} in validation, {test} in test"
+    return f"{window_of(card)} frames; one begins every {every}"
 
 
 def _normalization(card: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 
 import numpy as np
@@ -40,6 +41,22 @@ def test_a_dry_run_reads_names_and_writes_nothing(tmp_path, capsys):
     assert "672 frames of (channel, y, x) = (2, 16, 12)" in said
     assert "values are checked when frames are read" in said
     assert not place.exists()
+
+
+def test_a_dry_run_of_many_sequences_shows_the_first_and_the_last(tmp_path, capsys):
+    digits = np.full(10 * 28 * 28, 7, np.uint8)
+    head = b"".join(number.to_bytes(4, "big") for number in (0x803, 10, 28, 28))
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(head + digits.tobytes()))
+    arguments = ["-o", "train=30", "-o", "val=2", "-o", "test=2", "--source", str(tmp_path), "--dry-run"]
+    assert main(["data", "prepare", "moving-digits", *arguments]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].split() == ["sequence", "frames", "from", "to", "splits", "files"]
+    first = "train-0 20 1970-01-01T00:00:00.000 1970-01-01T00:00:01.900 train t10k-images-idx3-ubyte.gz"
+    assert " ".join(said[1].split()) == first
+    assert said[9].startswith("… 18 more")
+    assert said[17].startswith("test-1 ")
+    assert said[18] == ""
+    assert f"files lie in {tmp_path}" in said
 
 
 @pytest.mark.parametrize(
