@@ -93,7 +93,8 @@ def _check_raw_files(store: Store, sources: Sequence[Path]) -> None:
         path = None if "\0" in file else Path(file).resolve()
         if path is None or not any(path.is_relative_to(folder) for folder in within):
             message = f"the store names '{file[:200]}' as a raw file, which lies where no raw files are known to be"
-            help_ = "if it is yours, name its folder: unistd data check STORE --source FOLDER"
+            own = str(Path(file).parent) if path else "FOLDER"
+            help_ = f"if it is yours, name its folder: unistd data check STORE --source {own[:200]}"
             raise DataError(message, where=str(store.path), help=help_)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,14 @@ MODES |= {"I;16": (1, "<u2"), "I;16B": (1, ">u2"), "F": (1, "f4")}
 AXES = {"Y": "y", "X": "x", "S": "channel", "C": "channel"}
 
 
+MAX_UNPACKED = 2**28
+"""Bytes of an image that was packed by gzip; the limit of pixels that pillow has, in colour, is about this."""
+
+
 def open_image(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
-    """Find the pixels (y, x, channel) of a png, jpg and the like, by their head."""
+    """Find the pixels (y, x, channel) of a png, jpg and the like, by their head; of such as ``.pgm.gz``, too."""
     del card
-    with Image.open(path) as image:
+    with _opened(path) as image:
         if image.mode not in MODES or getattr(image, "n_frames", 1) != 1:
             what = f"mode '{image.mode}'" if image.mode not in MODES else f"'{getattr(image, 'n_frames', 1)}' frames"
             help_ = f"save it as a still image in one of {', '.join(MODES)}"
@@ -36,8 +42,18 @@ def open_image(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, F
     return dict.fromkeys(keys, found)
 
 
+def _opened(path: Path) -> Image.Image:
+    if path.suffix.lower() != ".gz":
+        return Image.open(path)
+    with gzip.open(path) as file:
+        content = file.read(MAX_UNPACKED + 1)
+    if len(content) > MAX_UNPACKED:
+        raise DataError(f"unpacks to more than '{MAX_UNPACKED}' bytes", where=str(path), help="no such image is read")
+    return Image.open(BytesIO(content))
+
+
 def _load_image(path: Path, selection: Pieces) -> NDArray[Any]:
-    with Image.open(path) as image:
+    with _opened(path) as image:
         pixels = np.asarray(image)
     return (pixels if pixels.ndim == 3 else pixels[:, :, None])[selection]
 

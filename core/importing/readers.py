@@ -41,6 +41,8 @@ def format_of(path: Path, card: ImportCard) -> Format:
         DataError: Neither tells.
     """
     format_ = card.format or SUFFIXES.get(path.suffix.lower())
+    if path.suffix.lower() == ".gz" and SUFFIXES.get(Path(path.stem).suffix.lower()) == "image":
+        format_ = card.format or "image"
     if format_ is None:
         help_ = f"say it as the card's 'format': {', '.join(READERS)}"
         raise DataError(f"suffix '{path.suffix}' does not tell the format", where=str(path), help=help_)

@@ -126,7 +126,7 @@ def test_a_raw_file_that_lies_anywhere_is_read_only_if_its_folder_is_named(tiny,
         with pytest.raises(DataError, match="as a raw file, which lies where no raw files are known to be") as caught:
             next(audit(store))
         assert str(named) in str(caught.value)
-        assert "--source FOLDER" in str(caught.value.help)
+        assert f"--source {named.parent}" in str(caught.value.help)
         assert not [finding for finding in audit(store, [secret.parent]) if "raw file" in finding.what]
 
 

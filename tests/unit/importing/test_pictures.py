@@ -1,3 +1,5 @@
+import gzip
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
@@ -46,6 +48,37 @@ def test_jpg_is_read_as_pillow_does(pictures, read, tmp_path):
     pictures(shape=(16, 16, 3), suffix=".jpg")
     found = read(**{**FRAMES, "channels": COLOURS}, files=["*/*.jpg"])
     np.testing.assert_array_equal(found[0].frames[1], iio.imread(tmp_path / "a" / "image_1.jpg").transpose(2, 0, 1))
+
+
+def packed(pictures, folder):
+    """Pack every picture by gzip, and return its pixels as before."""
+    pixels = pictures(suffix=".pgm")
+    for path in folder.glob("*/*.pgm"):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    return pixels
+
+
+def test_pictures_packed_by_gzip_are_read(pictures, read, tmp_path):
+    pixels = packed(pictures, tmp_path)
+    found = read(**FRAMES, files=["*/*.pgm.gz"])
+    np.testing.assert_array_equal(np.stack([s.frames[:, 0] for s in found]), pixels)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(b"P5 6 5 255 " + bytes(30))[:-12], r"image_1\.pgm\.gz: cannot be read"),
+        (b"P5 6 5 255 " + bytes(30), r"image_1\.pgm\.gz: cannot be read"),
+        (gzip.compress(b"P5\n#" + bytes(2000)), r"image_1\.pgm\.gz: unpacks to more than '1000' bytes"),
+    ],
+)
+def test_a_damaged_or_endless_packed_picture_is_named(pictures, read, tmp_path, monkeypatch, content, message):
+    monkeypatch.setattr("unistd.core.importing.pictures.MAX_UNPACKED", 1000)
+    packed(pictures, tmp_path)
+    (tmp_path / "a/image_1.pgm.gz").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read(**FRAMES, files=["*/*.pgm.gz"])
 
 
 def test_a_number_left_out_is_a_gap(pictures, read):
