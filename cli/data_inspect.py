@@ -10,6 +10,7 @@ import click
 
 from unistd.cli.options import as_json
 from unistd.cli.table import table
+from unistd.cli.task_page import step_of
 from unistd.core.data.contents import contents
 from unistd.core.data.store import Store
 from unistd.core.figures.store import store_png
@@ -50,11 +51,10 @@ def _text(found: dict[str, Any]) -> str:
     ]
     y, x = found["grid"]
     past, future = found["window"]
-    count, unit = found["step"]
     protocol = f", protocol {found['protocol']}" if found["protocol"] else ""
     return "\n".join(
         [
-            f"task {found['task']}{protocol}: {found['frames']} frames of {y}×{x}, every {count} {unit},",
+            f"task {found['task']}{protocol}: {found['frames']} frames of {y}×{x}, every {step_of(found)},",
             f"{found['first']} to {found['last']}, {found['sequences']} unbroken",
             f"{found['source_files']} raw files or folders; {found['bytes'] / 1e6:.1f} MB on disk,"
             f" {found['bytes_uncompressed'] / 1e6:.1f} MB in memory",

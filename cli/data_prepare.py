@@ -71,7 +71,8 @@ def _task(name: str, source: Path | None, overrides: tuple[str, ...]) -> Compose
 
 def _show(own: ComposedTask) -> None:
     """Print sequences with their files, and how many frames each split has; values are not looked at."""
-    ledger, rows, first, folder = Ledger(own.task.card), [], None, own.task.folder()
+    ledger, first, folder = Ledger(own.task.card), None, own.task.folder()
+    rows: list[tuple[str, ...]] = []
     unit = "ms" if own.task.card.step[1] == "ms" else "s"
     for sequence in own.task.sequences():
         ledger.admit(sequence)

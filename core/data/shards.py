@@ -27,6 +27,7 @@ from unistd import __version__
 from unistd.core.data.card_json import card_to_json
 from unistd.core.data.journal import Journal, ShardReport, note
 from unistd.core.data.ledger import Ledger
+from unistd.core.data.memory import available_memory
 from unistd.core.data.moments import Moments
 from unistd.core.data.progress import Report, Teller
 from unistd.core.data.store import FORMAT, decode
@@ -68,6 +69,7 @@ class FrameWriter:
         self, folder: Path, first: Any, ledger: Ledger, options: Mapping[str, object], report: Report | None
     ) -> None:
         card, grid, size = ledger.card, first.shape[1:], max(1, math.prod(first.shape[1:]) * first.dtype.itemsize)
+        _check_room(math.prod(grid), size)
         self._chunk = max(1, min(_CHUNK // size, max(card.window.past + card.window.future, _SMALL // size)))
         self._shard = self._chunk * max(1, _SHARD // (self._chunk * size))
         dtype = first.dtype.newbyteorder("=")
@@ -168,6 +170,15 @@ class FrameWriter:
             taken=now.taken + sum(taken),
             shards=now.shards + len(taken),
         )
+
+
+def _check_room(values: int, size: int) -> None:
+    """See that one frame can be measured at all, before hours are spent on reading some."""
+    need = 3 * size + 14 * values  # raw and packed; physical ones as float32 and float64, and which are missing
+    if need > (free := available_memory()):
+        message = f"a frame of '{size}' bytes takes {need} to convert, {free} are free"
+        help_ = "cut the grid into parts that are frames of their own, or use a machine with more memory"
+        raise DataError(message, help=help_)
 
 
 def _codec(dtype: np.dtype[Any]) -> BloscCodec | ZstdCodec:

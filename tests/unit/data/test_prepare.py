@@ -402,6 +402,16 @@ def test_a_sequence_that_does_not_fit_is_named(tiny, tmp_path, changes, message)
         prepare(tiny([train, replace(val, **changes), test]), tmp_path / "s.zarr")
 
 
+def test_a_frame_that_does_not_fit_into_memory_is_told_before_any_is_read(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("unistd.core.data.shards.available_memory", lambda: 799)
+    with pytest.raises(DataError, match="a frame of '80' bytes takes 800 to convert, 799 are free"):
+        prepare(tiny(tiny.three()), tmp_path / "s.zarr")
+    assert not (tmp_path / "s.zarr").exists()
+    assert not (tmp_path / ".s.zarr.partial").exists()
+    monkeypatch.setattr("unistd.core.data.shards.available_memory", lambda: 800)
+    prepare(tiny(tiny.three()), tmp_path / "s.zarr")
+
+
 def test_a_task_without_frames_is_refused(tiny, tmp_path):
     with pytest.raises(DataError, match="task 'tiny' gives no sequence of frames"):
         prepare(tiny([]), tmp_path / "s.zarr")
