@@ -36,6 +36,8 @@ from unistd.core.task import TaskCard
 
 _CHUNK, _SMALL, _SHARD = 2**20, 2**18, 2**26  # bytes
 _ROOM = 3 * _SHARD  # bytes of frames that are in work at once; with all copies they take less than three times that
+_MEASURED = 2**29  # bytes of chunks that are measured at once
+_VALUE = 14  # bytes a value takes while it is measured: as float32, as float64, whether it is missing
 _TOGETHER = 8  # shards that dask is given together, where its workers are not more
 _CODECS = "async.concurrency"  # chunks of a shard that zarr packs at once: ten, however few workers were asked for
 _FAULT = "mend the raw file, or the task's card if the values are right"
@@ -91,7 +93,8 @@ class FrameWriter:
             config={"write_empty_chunks": True},
         )
         self._ledger, self._teller = ledger, Teller(report, size, _began(self._journal))
-        self._at_once = max(1, _ROOM // (self._shard * size))
+        measured = _MEASURED // (_VALUE * self._chunk * max(1, math.prod(grid)))
+        self._at_once = max(1, min(_ROOM // (self._shard * size), measured))
         self._workers = dask.config.get("num_workers", None) or CPU_COUNT
         self._pending: list[da.Array] = []
         self._start = self._waiting = 0
@@ -174,7 +177,7 @@ class FrameWriter:
 
 def _check_room(values: int, size: int) -> None:
     """See that one frame can be measured at all, before hours are spent on reading some."""
-    need = 3 * size + 14 * values  # raw and packed; physical ones as float32 and float64, and which are missing
+    need = 3 * size + _VALUE * values  # raw, gathered and packed
     if need > (free := available_memory()):
         message = f"a frame of '{size}' bytes takes {need} to convert, {free} are free"
         help_ = "cut the grid into parts that are frames of their own, or use a machine with more memory"

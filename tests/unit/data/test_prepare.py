@@ -146,10 +146,13 @@ def test_a_piece_of_a_raw_file_that_reaches_into_two_shards_is_read_once(tiny, t
     assert len(read) == 18
 
 
-@pytest.mark.parametrize(("workers", "shards", "codecs"), [(1, 1, 1), (2, 2, 1), (8, 2, 4)])
+@pytest.mark.parametrize(
+    ("workers", "measured", "shards", "codecs"), [(1, 9, 1, 1), (2, 9, 2, 1), (8, 9, 2, 4), (8, 1, 1, 8)]
+)
 def test_workers_are_all_the_threads_and_shards_in_work_are_bounded(
-    tiny, tmp_path, monkeypatch, workers, shards, codecs
+    tiny, tmp_path, monkeypatch, workers, measured, shards, codecs
 ):
+    monkeypatch.setattr("unistd.core.data.shards._MEASURED", measured * 14 * 40)
     monkeypatch.setattr("unistd.core.data.shards._SHARD", 1)
     monkeypatch.setattr("unistd.core.data.shards._CHUNK", 1)
     monkeypatch.setattr("unistd.core.data.shards._ROOM", 2 * 80)
