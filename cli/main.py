@@ -73,7 +73,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _usage(error: click.ClickException) -> str:
-    message = error.format_message().rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".")  # click lists choices line by line
     context = error.ctx if isinstance(error, click.UsageError) else None
     help_ = f"\n  help: {context.command_path} --help" if context else ""
     return message[:1].lower() + message[1:] + help_

@@ -92,6 +92,8 @@ def show_component(name: str, *, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row['kind']} {row['name']}, by {row['distribution']} {row['version']}: {row['summary']}")
+        if not row["options"]:
+            click.echo("\nno options")
         for option in cast(Any, row["options"]):
             default = "must be given" if option["required"] else f"default {json.dumps(option['default'])}"
             click.echo(f"\n{option['name']}: {option['type']}, {default}")

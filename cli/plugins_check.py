@@ -15,6 +15,7 @@ from unistd.registry.component import PLUGIN_API
 from unistd.registry.discovery import Plugin, PluginInfo, installed
 from unistd.registry.errors import PluginError
 from unistd.registry.registry import Registry, satisfied
+from unistd.registry.wording import nearest
 
 if TYPE_CHECKING:
     from unistd.registry.component_check import Checked
@@ -36,7 +37,7 @@ def check_plugins(ctx: click.Context, name: str | None) -> None:
     modules = {plugin: entry.value for plugin, entry in installed(os.environ)}
     known = {str(own) for plugin in modules for own in (plugin.name, plugin.dist)}
     if name is not None and name not in known:
-        raise UsageError(f"there is no plug-in '{name}'", help=f"installed: {', '.join(sorted(known))}")
+        raise UsageError(f"there is no plug-in '{name}'", help=_meant(name, sorted(known), registry))
     wrong = _told(failure.as_error() for failure in registry.failures if _asked_for(failure.plugin, name))
     components = untold = 0
     for info in registry.plugins:
@@ -50,9 +51,21 @@ def check_plugins(ctx: click.Context, name: str | None) -> None:
                 components += 1
                 untold += not (checked.whole or checked.problems)
     rest = f"; {untold} not asked all of the contract, for the reasons above" if untold else ""
-    click.echo(f"{components} components, {len(wrong)} problems{rest}")
+    click.echo(f"{_count(components, 'component')}, {_count(len(wrong), 'problem')}{rest}")
     if wrong:
         ctx.exit(PluginError.exit_code)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _meant(name: str, known: list[str], registry: Registry) -> str:
+    """Say which plug-in was probably meant; the one of a component, where ``name`` is that."""
+    for info in registry.plugins:
+        if any(own.name == name for own in info.components):
+            return f"'{name}' is a component of {info.plugin}: unistd plugins check {info.plugin.name}"
+    return nearest(name, known, "installed")
 
 
 def _asked_for(plugin: Plugin, name: str | None) -> bool:

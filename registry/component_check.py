@@ -87,6 +87,7 @@ def check_component(component: Component, qualified: str, registry: Registry) ->
     try:
         make = _maker(component, qualified, registry)
         made = make(*args, **options)
+        why_not = _unasked(made)
     except UsageError as error:
         checked.came = f"imported; not built, for it refuses the tiny sizes: {error.message}"
     except Exception as error:
@@ -94,7 +95,6 @@ def check_component(component: Component, qualified: str, registry: Registry) ->
         text = f"cannot be built with its defaults: {type(error).__name__}: {error}"
         checked.add(text, error, f"unistd plugins show {qualified} names them")
     else:
-        why_not = _unasked(made)
         checked.came = f"built; its contract is not asked, for {why_not}" if why_not else _asked(checked, made, make)
     return checked
 

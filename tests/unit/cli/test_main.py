@@ -62,6 +62,10 @@ def test_no_command_is_help_on_stderr(capsys):
         (["plugins", "lst"], "unknown command 'lst'\n  help: did you mean 'unistd plugins list'? commands: list, show"),
         (["validate"], "missing argument 'SPEC...'\n  help: unistd validate --help\n"),
         (["schema", "--owt", "x"], "no such option"),
+        (
+            ["plugins", "new", "rain"],
+            "missing option '--kind'. Choose from: backbone, adapter, router, temporal, head, ",
+        ),
     ],
 )
 def test_usage_errors(words, text, capsys):

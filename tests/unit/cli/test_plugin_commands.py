@@ -32,6 +32,8 @@ def test_show_says_type_default_and_documentation(capsys):
     assert main(["plugins", "show", "unistd/softmax", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert {option["name"] for option in row["options"]} >= {"temperature", "top_k"}
+    assert main(["plugins", "show", "csv"]) == 0
+    assert capsys.readouterr().out.endswith("in curves.csv of the run\n\nno options\n")
 
 
 def test_list_tells_of_hooks_that_are_called_unasked(installed_plugin, monkeypatch, capsys):
@@ -60,7 +62,7 @@ def test_check_imports_what_is_declared(installed_plugin, monkeypatch, capsys):
     assert main(["plugins", "check", "unistd-rain"]) == 3
     answer = capsys.readouterr()
     assert "metric 'rain' cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'" in answer.err
-    assert answer.out.endswith("  metric 'rain': not imported\n1 components, 1 problems\n")
+    assert answer.out.endswith("  metric 'rain': not imported\n1 component, 1 problem\n")
 
 
 def test_check_names_a_plug_in_that_fails_at_import(installed_plugin, monkeypatch, capsys):
@@ -73,6 +75,10 @@ def test_check_names_a_plug_in_that_fails_at_import(installed_plugin, monkeypatc
 @pytest.mark.parametrize("name", ["head-conv"])
 def test_check_of_one_plug_in(name, capsys):
     assert main(["plugins", "check", name]) == 0
-    assert capsys.readouterr().out.endswith("\n1 components, 0 problems\n")
+    assert capsys.readouterr().out.endswith("\n1 component, 0 problems\n")
     assert main(["plugins", "check", "nope"]) == 2
-    assert "there is no plug-in 'nope'" in capsys.readouterr().err
+    assert "there is no plug-in 'nope'\n  help: installed: adapter-ra-moe, " in capsys.readouterr().err
+    assert main(["plugins", "check", "head_conv"]) == 2
+    assert "help: did you mean 'head-conv'? installed: " in capsys.readouterr().err
+    assert main(["plugins", "check", "conv"]) == 2
+    assert "help: 'conv' is a component of plug-in 'head-conv' (unistd 0.1.0): unistd" in capsys.readouterr().err

@@ -72,6 +72,16 @@ def head(**sizes):
     return ConvHead(**sizes, width=8, residual="last-frame")
 
 
+def raw():
+    from unistd.plugins.synthetic.traffic import SyntheticTraffic
+
+    class Raw(SyntheticTraffic):
+        def folder(self):
+            raise KeyError("root")
+
+    return Raw()
+
+
 def refuses(width):
     from unistd.core.errors import UsageError
 
@@ -111,7 +121,7 @@ def test_a_good_plugin_is_built_and_asked(check):
     code, out, err = check(requires=["unistd>=0.1", "pytest-nothing; extra == 'test'"])
     assert (code, err) == (0, "")
     title = "plug-in 'rain' (unistd-rain 1.0), written for API 1"
-    assert out == f"{title}\n  router 'rain': built; 10 checks of RouterContract\n1 components, 0 problems\n"
+    assert out == f"{title}\n  router 'rain': built; 10 checks of RouterContract\n1 component, 0 problems\n"
 
 
 @pytest.mark.usefixtures("not_alone")
@@ -136,7 +146,7 @@ def test_what_cannot_be_asked_is_said_with_the_reason(check, kind, config, targe
     assert (code, err) == (0, "")
     assert f"  {kind} 'rain': " in out
     assert came in out
-    assert out.endswith("1 components, 0 problems; 1 not asked all of the contract, for the reasons above\n")
+    assert out.endswith("1 component, 0 problems; 1 not asked all of the contract, for the reasons above\n")
 
 
 @pytest.mark.usefixtures("not_alone")
@@ -179,13 +189,21 @@ def test_what_is_wrong_is_said_with_its_place(check, config, target, said):
 
 
 @pytest.mark.usefixtures("not_alone")
+def test_a_task_that_breaks_when_it_looks_for_its_files_is_a_problem(check):
+    config = "from unistd.registry.component import TaskConfig\n\nclass RawConfig(TaskConfig):\n    'Options.'\n\n"
+    code, out, err = check("task", "RawConfig", "unistd_rain:raw", imports=config)
+    assert (code, out.splitlines()[-1]) == (3, "1 component, 1 problem")
+    assert "task 'rain' cannot be built with its defaults: KeyError: 'root'" in err
+
+
+@pytest.mark.usefixtures("not_alone")
 def test_what_the_distribution_needs_is_compared_with_what_is_there(check):
     code, out, err = check(requires=["unistd<0.1", "h5py-missing>=3.8"])
     assert code == 3
     who = "plug-in 'rain' (unistd-rain 1.0) needs"
     assert f"{who} 'unistd<0.1', found '0.1.0'\n  help: pip install 'unistd<0.1'\n" in err
     assert f"{who} 'h5py-missing>=3.8', found 'none'\n  help: pip install 'h5py-missing>=3.8'\n" in err
-    assert out.endswith("1 components, 2 problems\n")
+    assert out.endswith("1 component, 2 problems\n")
 
 
 @pytest.mark.usefixtures("not_alone")

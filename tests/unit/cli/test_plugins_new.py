@@ -106,7 +106,7 @@ def test_the_example_passes_the_check(install, kind, monkeypatch, capsys):
     assert f"  {kind} 'rainy-{kind}': built; " in said.out
     hooks = "implements unistd_run_started, unistd_step_finished"
     asked = hooks if kind == "observer" else f"checks of {kind.capitalize()}Contract"
-    assert f"{asked}\n1 components, 0 problems\n" in said.out
+    assert f"{asked}\n1 component, 0 problems\n" in said.out
 
 
 @pytest.mark.parametrize("kind", KINDS)
