@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from unistd.core.errors import UsageError
-from unistd.core.training.settings import Positive, Settings, Steps
+from unistd.core.settings import Positive, Settings, Steps
 
 
 class Phase(Settings):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from unistd.core.training.settings import Settings
+from unistd.core.settings import Settings
 
 Format = Literal["npy", "npz", "hdf5", "netcdf", "zarr", "geotiff", "image", "video"]
 KEYLESS: tuple[Format, ...] = ("npy", "geotiff", "image", "video")

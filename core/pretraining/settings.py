@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from unistd.core.training.settings import AdamW, FittingSettings, Sampling, Settings, Steps, Uniform, with_kind
+from unistd.core.settings import Settings, Steps
+from unistd.core.training.settings import AdamW, FittingSettings, Sampling, Uniform, with_kind
 
 
 class DecoderSettings(Settings):

@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-Positive = Annotated[float, Field(gt=0)]
-Steps = Annotated[int, Field(ge=1)]
-
-
-class Settings(BaseModel):
-    """Immutable; an unknown key is an error.
-
-    What a field defaults to is made by ``model_construct``: a command that only lists options then builds no validator.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+from unistd.core.settings import Positive, Settings, Steps
 
 
 def with_kind(default: str) -> Callable[[Any], Any]:

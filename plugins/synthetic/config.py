@@ -6,17 +6,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from unistd.core.task import Window
 from unistd.plugins.metrics.config import IMAGE_METRICS
-from unistd.registry.component import Metrics, TaskConfig
+from unistd.registry.component import Metrics, TaskConfig, WindowConfig
 
 Count = Annotated[int, Field(ge=1)]
 Side = Annotated[int, Field(ge=8)]
 Days = Annotated[int, Field(ge=3)]
 Seed = Annotated[int, Field(ge=0)]
 
-MOTION_WINDOW = Window(past=10, future=10)
-DRIVING_WINDOW = Window(past=4, future=6)
+MOTION_WINDOW = WindowConfig.model_construct(past=10, future=10)
+DRIVING_WINDOW = WindowConfig.model_construct(past=4, future=6)
 """The protocols' own; known here so that a spec can be checked without building a task."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from unistd.core.task import Channel, FrameSequence, Split, Task, TaskCard
+from unistd.core.task import Channel, FrameSequence, Split, Task, TaskCard, Window
 from unistd.plugins.synthetic.config import DRIVING_WINDOW
 from unistd.plugins.synthetic.draws import draw_sequences, sample, smooth_noise
 
@@ -40,7 +40,7 @@ class SyntheticDriving(Task):
         version="1",
         channels=(Channel(name="red", unit="1"), Channel(name="green", unit="1"), Channel(name="blue", unit="1")),
         step=(100, "ms"),
-        window=DRIVING_WINDOW,
+        window=Window(past=DRIVING_WINDOW.past, future=DRIVING_WINDOW.future),
         normalization="range",
         mirrors=("x",),
         value_range=(0.0, 1.0),

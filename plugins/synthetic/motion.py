@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from unistd.core.task import Channel, FrameSequence, Split, Task, TaskCard
+from unistd.core.task import Channel, FrameSequence, Split, Task, TaskCard, Window
 from unistd.plugins.synthetic.config import MOTION_WINDOW
 from unistd.plugins.synthetic.draws import draw_sequences
 
@@ -40,7 +40,7 @@ class SyntheticMotion(Task):
         version="1",
         channels=(Channel(name="brightness", unit="1"),),
         step=(100, "ms"),
-        window=MOTION_WINDOW,
+        window=Window(past=MOTION_WINDOW.past, future=MOTION_WINDOW.future),
         normalization="range",
         mirrors=("y", "x"),
         value_range=(0.0, 1.0),

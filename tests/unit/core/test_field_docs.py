@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, create_model
 
 from unistd.core.field_docs import DocumentedSchema, field_docs
-from unistd.core.training.settings import CheckpointSettings, Settings, TrainingSettings
+from unistd.core.settings import Settings
+from unistd.core.training.settings import CheckpointSettings, TrainingSettings
 
 
 class Base(Settings):
