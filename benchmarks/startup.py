@@ -1,8 +1,9 @@
 """How long commands that need no torch take, with 0, 40 and 200 plug-ins installed.
 
 A plug-in here is what most are: a distribution with its metadata, a module that declares a task, and its options.
-Every command runs in a process of its own, side by side with ``python -c pass``. Targets are set beside the seconds of
-the processor, which are those of the clock where nothing else runs; those of the clock are recorded as well.
+Every command runs in a process of its own, side by side with ``python -c pass``, and with the import of the libraries
+that reading a spec takes, below which no command about plug-ins can come. Targets are set beside the seconds of the
+processor, which are those of the clock where nothing else runs; those of the clock are recorded as well.
 
 Run:  python benchmarks/startup.py --json benchmarks/results/startup.json
 """
@@ -32,6 +33,10 @@ COMMANDS = {
 }
 # Seconds at the most, by command and number of plug-ins, on two cores.
 TARGETS = {**{(name, 40): 0.3 for name in COMMANDS}, ("plugins list", 200): 1.0}
+LIBRARIES = """\
+import click, importlib.metadata, packaging.requirements, pluggy, ruamel.yaml
+from pydantic import AfterValidator, BaseModel, Field, field_validator
+"""
 UNISTD = "import sys; from unistd.cli.main import main; code = main(); "
 RUN = UNISTD + "sys.exit(code)"
 SEE = UNISTD + "print(code, sorted({'torch', 'numpy'} & set(sys.modules)), file=sys.stderr)"
@@ -93,9 +98,11 @@ def call(code: str, words: list[str], site: Path) -> subprocess.CompletedProcess
 
 def measured(sites: Mapping[int, Path], repeats: int) -> list[dict[str, Any]]:
     """Time every command with every number of plug-ins; each must succeed, and says what it has imported."""
-    base = partial(subprocess.run, [sys.executable, "-c", "pass"], check=True)
-    runs: dict[str, Callable[[], object]] = {"python -c pass": base}
-    about: dict[str, dict[str, Any]] = {"python -c pass": {"command": "python -c pass"}}
+    bases = {"python -c pass": "pass", "libraries alone": LIBRARIES}
+    runs: dict[str, Callable[[], object]] = {
+        name: partial(subprocess.run, [sys.executable, "-P", "-c", code], check=True) for name, code in bases.items()
+    }
+    about: dict[str, dict[str, Any]] = {name: {"command": name} for name in bases}
     for count, site in sites.items():
         for name, words in COMMANDS.items():
             key = f"{name}, {count}"
