@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
@@ -69,7 +70,9 @@ def _start(trial: Trial, split: Split, threads: int) -> _Running:
 
 
 def _answer(answer: Connection, *arguments: Any) -> None:
-    answer.send(run_trial(*arguments))
+    said = run_trial(*arguments)
+    with suppress(BrokenPipeError):  # the comparison was killed, and what ran is saved
+        answer.send(said)
 
 
 def _told(trial: Trial, wrong: str, count: str, split: Split, console: Console) -> str:

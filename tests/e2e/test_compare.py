@@ -93,7 +93,7 @@ def test_a_run_that_fails_is_told_and_the_others_are_kept_and_validation_leaves_
 def test_what_runs_is_saved_and_stopped_when_the_comparison_is(compared, spec, tmp_path, number):
     arguments = [str(spec), "--out", str(tmp_path / "out"), "-o", "training.steps=100000"]
     run = tmp_path / "out" / "runs" / "tiny" / "seed-1"
-    with subprocess.Popen([*COMMAND, *arguments], start_new_session=True) as process:
+    with subprocess.Popen([*COMMAND, *arguments], start_new_session=True, stderr=subprocess.PIPE) as process:
         _until(lambda: '"step": 2' in (run / "log.jsonl").read_text() if (run / "log.jsonl").exists() else False)
         if number == signal.SIGINT:  # as a terminal does, to all of them
             os.killpg(process.pid, number)
@@ -101,6 +101,8 @@ def test_what_runs_is_saved_and_stopped_when_the_comparison_is(compared, spec, t
             process.send_signal(number)
         process.wait(timeout=120)
         _until(lambda: (run / "checkpoints" / "last").exists() and not _trained_in(run))
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
 
 
 @pytest.mark.slow
