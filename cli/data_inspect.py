@@ -56,7 +56,7 @@ def _text(found: dict[str, Any]) -> str:
         [
             f"task {found['task']}{protocol}: {found['frames']} frames of {y}×{x}, every {step_of(found)},",
             f"{found['first']} to {found['last']}, {found['sequences']} unbroken",
-            f"{found['source_files']} raw files or folders; {found['bytes'] / 1e6:.1f} MB on disk,"
+            f"raw files or folders: {found['source_files']}; {found['bytes'] / 1e6:.1f} MB on disk,"
             f" {found['bytes_uncompressed'] / 1e6:.1f} MB in memory",
             "",
             table(("split", "frames", f"windows {past}→{future}", "frames that begin no window"), splits),

@@ -115,14 +115,17 @@ class Values:
             yield Finding("note", f"missing in channel '{', '.join(names)}': {shares}")
 
     def _constant(self) -> Iterator[Finding]:
+        told: dict[str, list[str]] = {}
         for split, seen in sorted(self._moments.items()):
             for channel, count, low, high in zip(
                 self._store.card.channels, seen.count, seen.low, seen.high, strict=True
             ):
                 if not count or low == high:
                     how = f"is '{low:g}' everywhere" if count else "is missing everywhere"
-                    help_ = "leave the channel out, or divide the frames into splits another way"
-                    yield Finding("problem", f"channel '{channel.name}' {how} in split '{SPLITS[split]}'", help_)
+                    told.setdefault(f"{how} in split '{SPLITS[split]}'", []).append(channel.name)
+        for what, names in told.items():
+            help_ = "leave the channel out, or divide the frames into splits another way"
+            yield Finding("problem", f"channel '{', '.join(names)}' {what}", help_)
 
     def _normalization(self) -> Iterator[Finding]:
         store, train = self._store, self._moments.get(SPLITS.index("train"))

@@ -69,6 +69,14 @@ def test_a_frame_with_another_number_of_values_than_was_written(made):
     assert told(store) == [(what, AGAIN)]
 
 
+def test_channels_that_are_constant_in_a_split_are_told_together(made):
+    def flat(train, val, test):
+        val[:] = 7
+
+    help_ = "leave the channel out, or divide the frames into splits another way"
+    assert told(made(flat)) == [("channel 'inflow, outflow' is '7' everywhere in split 'val'", help_)]
+
+
 @pytest.mark.parametrize(("value", "how"), [(7, "is '7' everywhere"), (np.nan, "is missing everywhere")])
 def test_a_channel_of_one_value_or_none_in_a_split(made, value, how):
     def dull(train, val, test):
