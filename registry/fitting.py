@@ -18,6 +18,7 @@ from unistd.core.training.log import read_rows
 from unistd.core.training.loop import JointTraining, Outcome
 from unistd.core.training.pieces import check_divisible
 from unistd.core.training.progress import Progress
+from unistd.core.training.shards import check_frozen
 from unistd.registry.compose import compose_schedule, open_windows
 from unistd.registry.devices import Strategy, open_fabric
 from unistd.registry.drawing import draw_window
@@ -70,13 +71,15 @@ def fit_run(
     ``strategy`` is how they share the model.
 
     Raises:
-        UsageError: The folder holds another run, or is being trained in.
+        UsageError: The folder holds another run, or is being trained in; or ``strategy`` is of no use to the model.
         ModelError: A parameter of a frozen trunk changed.
         HookError: A hook of a plug-in, or an observer of the spec, raised.
         UnistdError: A loss is not finite, or a checkpoint cannot be written or read.
     """
     settings = run.spec.training
-    # One that cannot be built leaves no folder behind; what the other processes could see is the same.
+    # What cannot be used or built leaves no folder behind; what the other processes could see is the same.
+    if strategy == "fsdp":
+        check_frozen(run.forecaster)
     observers = Observers.of(run) if is_first() else Observers(run, [])
     if observers:
         console.print(f"watched by {observers}", highlight=False, soft_wrap=True)

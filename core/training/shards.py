@@ -37,16 +37,10 @@ class Shards(Replicas):
         """Return what computes as ``module`` does, with the frozen weights of its trunk shared out.
 
         Raises:
-            UsageError: The trunk has no weight that is frozen.
             ModelError: The processes do not have the same weights.
         """
         if self._computing is None:
             assert isinstance(module, Forecaster)
-            if not any(_frozen(parameter) for parameter in module.model.trunk_parameters().values()):
-                raise UsageError(
-                    "'--strategy fsdp' shares a frozen trunk's weights out, and this one has none that are frozen",
-                    help="--strategy ddp",
-                )
             check_equal_weights(0, module)  # or a trunk would be put together from different ones
             self._computing = _twin(module)
             self._share_out(module, self._computing)
@@ -78,6 +72,19 @@ class Shards(Replicas):
     def _drop(self) -> None:
         for own, _ in self._frozen:
             own.data = own.data.new_empty(0)
+
+
+def check_frozen(forecaster: Forecaster) -> None:
+    """Make sure that there is something to share out.
+
+    Raises:
+        UsageError: The trunk has no weight that is frozen.
+    """
+    if not any(_frozen(parameter) for parameter in forecaster.model.trunk_parameters().values()):
+        raise UsageError(
+            "'--strategy fsdp' shares a frozen trunk's weights out, and this one has none that are frozen",
+            help="--strategy ddp",
+        )
 
 
 def whole(fabric: Fabric) -> AbstractContextManager[None]:

@@ -49,6 +49,13 @@ def test_two_devices_give_the_run_of_one_and_its_scores(strategy, spec, tmp_path
     assert f"--devices 2 --strategy {strategy}" in json.loads((run / "spec.json").read_text())["command"]
 
 
+def test_a_trunk_that_cannot_be_shared_out_is_refused_before_anything_is_written(spec, tmp_path, capfd):
+    free = ["-o", "model.backbone.freeze=false", "--devices", "2", "--strategy", "fsdp"]
+    assert main(["train", str(spec), *free]) == 2
+    assert "has none that are frozen" in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_evaluate_gives_the_same_bytes(finished, capfd):
     said = []
     for devices in ([], ["--devices", "2"]):
