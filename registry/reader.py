@@ -99,7 +99,7 @@ class Reader:
     def _scalar(self, node: Node) -> Any:
         try:
             return _showable(self._yaml.constructor.construct_object(node))
-        except (ValueError, YAMLError):
+        except (ValueError, LookupError, YAMLError):  # the library looks at the first character of nothing
             kind = str(node.tag).removeprefix(_CORE)
             shown = node.value[:40].encode(errors="backslashreplace").decode()
             self._issues.append(Issue(f"'{shown}' is no valid {kind}", _span(node), "put quotes round text"))
@@ -127,8 +127,7 @@ class Reader:
 
     def _merged(self, held: Node, keys: Keys, depth: int) -> dict[Any, Any]:
         if isinstance(held, MappingNode):
-            merged: dict[Any, Any] = self._read(held, keys, depth + 1)
-            return merged
+            return self._read(held, keys, depth + 1) or {}  # nothing where it has a tag, which is told
         self._issues.append(Issue("'<<' must name a mapping", _span(held)))
         return {}
 

@@ -101,9 +101,10 @@ class RunFolder:
 def _check_record(record: dict[str, Any]) -> None:
     """See that what programs take from a record is of its type, whoever wrote it."""
     stores = record.get("stores", {})
-    places = [own.get(key) for own in stores.values() if isinstance(own, dict) for key in ("path", "digest")]
-    texts = [record.get("trunk", ""), record.get("id", ""), *places] if isinstance(stores, dict) else [stores]
+    entries = list(stores.values()) if isinstance(stores, dict) else [stores]
+    places = [own.get(key) if isinstance(own, dict) else None for own in entries for key in ("path", "digest")]
+    texts = [record.get("trunk", ""), record.get("id", ""), *places]
     if not isinstance(record.get("spec"), dict):
         raise ValueError("it has no 'spec'")  # noqa: TRY004 - as a damaged file
-    if not isinstance(stores, dict) or len(places) != 2 * len(stores) or not all(isinstance(t, str) for t in texts):
+    if not isinstance(stores, dict) or not all(isinstance(text, str) for text in texts):
         raise ValueError("its 'stores', 'trunk' or 'id' are not what a run writes")

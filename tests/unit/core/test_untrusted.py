@@ -405,7 +405,13 @@ def test_tensors_are_no_pickle(saved):
             folder.load(at)
 
 
-@pytest.mark.parametrize("record", [[], {}, {"spec": 1}, {"spec": {}, "stores": {"a": 1}}, {"spec": {}, "trunk": 1}])
+@pytest.mark.parametrize(
+    "record",
+    [
+        *([], {}, {"spec": 1}, {"spec": {}, "trunk": 1}),
+        *({"spec": {}, "stores": stores} for stores in (None, [], 1, {"a": 1}, {"a": {"path": "x"}})),
+    ],
+)
 def test_a_record_has_values_of_their_types(record, tmp_path):
     (tmp_path / "spec.json").write_text(json.dumps(record))
     with pytest.raises(UsageError, match="is no run folder"):
