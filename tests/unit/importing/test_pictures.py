@@ -72,6 +72,7 @@ def test_pictures_packed_by_gzip_are_read(pictures, read, tmp_path):
         (b"P5 6 5 255 " + bytes(30), r"image_1\.pgm\.gz: cannot be read"),
         (gzip.compress(b"P5\n#" + bytes(2000)), r"image_1\.pgm\.gz: unpacks to more than '1000' bytes"),
     ],
+    ids=["cut short", "not packed", "endless"],  # what is packed holds the time
 )
 def test_a_damaged_or_endless_packed_picture_is_named(pictures, read, tmp_path, monkeypatch, content, message):
     monkeypatch.setattr("unistd.core.importing.pictures.MAX_UNPACKED", 1000)
