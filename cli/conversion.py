@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import dask
+import dask.threaded
 from dask.system import CPU_COUNT
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
@@ -50,7 +51,7 @@ def showing_conversion(console: Console) -> Iterator[Report]:
             _say(console, f"converting the frames of '{task}' into a store")
             if now.began:
                 _say(console, now.began)
-        if now.files and not last[task].files:
+        if now.files and (task not in last or not last[task].files):
             _say(console, f"making checksums of {now.files} raw {'file' if now.files == 1 else 'files'}")
         last[task] = now
         bar.update(bars[task], completed=(now.done - now.taken) * now.frame, total=(now.total - now.taken) * now.frame)
@@ -91,7 +92,8 @@ def working(threads: int | None, address: str | None) -> Iterator[None]:
     if threads and address:
         raise UsageError("'--workers' are threads here, '--scheduler' has its own", help="leave one of them out")
     if address is None:
-        with dask.config.set({"scheduler": "threads", "num_workers": threads or CPU_COUNT}):
+        # By its name dask would find it only after importing distributed.
+        with dask.config.set({"scheduler": dask.threaded.get, "num_workers": threads or CPU_COUNT}):
             yield
         return
     from distributed import Client

@@ -16,12 +16,9 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import zarr
-from dask.base import compute
-from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from unistd.core.data.card_json import card_to_json
-from unistd.core.data.checksum import checksum
 from unistd.core.data.journal import JOURNAL, ShardReport, has_shards
 from unistd.core.data.ledger import Ledger, check_card
 from unistd.core.data.moments import Moments
@@ -97,7 +94,7 @@ def _write(
     writer = FrameWriter(path, first.frames, ledger, options, report)
     for sequence in chain([first], admitted):
         writer.add(sequence.frames)
-    writer.finish()
+    checksums = writer.finish()
     group = writer.group
     valid = np.concatenate([shard.valid for shard in writer.written])
     _write_times(group, ledger, valid)
@@ -109,7 +106,7 @@ def _write(
         "card": card_to_json(card),
         "options": dict(options),
         "normalization": _normalization(card, writer.written),
-        "source_files": _checksums(ledger.files),
+        "source_files": checksums,
         "digest": _digest(card, ledger, writer.written),
         "bytes": stored_bytes(path),
     }
@@ -162,11 +159,6 @@ def _normalization(card: TaskCard, written: list[ShardReport]) -> dict[str, list
         low, high = card.value_range
         return {"offset": [low] * len(card.channels), "scale": [high - low] * len(card.channels)}
     return {"offset": train.mean.tolist(), "scale": np.sqrt(train.squares / train.count).tolist()}
-
-
-def _checksums(files: Iterable[str]) -> dict[str, str]:
-    sums = compute(*map(delayed(checksum), map(Path, files)))  # type: ignore[no-untyped-call]
-    return dict(zip(files, sums, strict=True))
 
 
 def _digest(card: TaskCard, ledger: Ledger, written: list[ShardReport]) -> str:

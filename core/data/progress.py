@@ -20,7 +20,7 @@ class Progress:
         total: Frames known so far.
         taken: Frames taken over from a conversion that was stopped, in ``shards`` shards.
         frame: Bytes of a frame, raw.
-        files: Raw files whose checksums are made, once all frames are written.
+        files: Raw files whose checksums are made, beside the last shards.
         began: How the conversion began where another was stopped before it, in words; else empty.
     """
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from pathlib import Path
@@ -18,17 +18,18 @@ import dask.threaded
 import numpy as np
 import zarr
 from dask.base import compute, get_scheduler
-from dask.delayed import delayed
+from dask.delayed import Delayed, delayed
 from dask.system import CPU_COUNT
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, ZstdCodec
 
 from unistd import __version__
 from unistd.core.data.card_json import card_to_json
+from unistd.core.data.checksum import checksum
 from unistd.core.data.journal import Journal, ShardReport, note
 from unistd.core.data.ledger import Ledger
 from unistd.core.data.memory import available_memory
 from unistd.core.data.moments import Moments
+from unistd.core.data.packing import PACKED_AT_ONCE, codec_for, write_packed
 from unistd.core.data.progress import Report, Teller
 from unistd.core.data.store import FORMAT, decode
 from unistd.core.errors import DataError
@@ -38,8 +39,7 @@ _CHUNK, _SMALL, _SHARD = 2**20, 2**18, 2**26  # bytes
 _ROOM = 3 * _SHARD  # bytes of frames that are in work at once; with all copies they take less than three times that
 _MEASURED = 2**29  # bytes of chunks that are measured at once
 _VALUE = 14  # bytes a value takes while it is measured: as float32, as float64, whether it is missing
-_TOGETHER = 8  # shards that dask is given together, where its workers are not more
-_CODECS = "async.concurrency"  # chunks of a shard that zarr packs at once: ten, however few workers were asked for
+_TOGETHER = 32  # shards that dask is given together, where its workers are not more
 _FAULT = "mend the raw file, or the task's card if the values are right"
 
 
@@ -75,7 +75,7 @@ class FrameWriter:
         self._chunk = max(1, min(_CHUNK // size, max(card.window.past + card.window.future, _SMALL // size)))
         self._shard = self._chunk * max(1, _SHARD // (self._chunk * size))
         dtype = first.dtype.newbyteorder("=")
-        codec = _codec(dtype)
+        codec = codec_for(dtype)
         layout = {"format": FORMAT, "grid": grid, "type": dtype.str, "chunk": self._chunk, "shard": self._shard}
         layout |= {"codec": codec.to_dict()}
         identity = {"unistd": __version__, "card": card_to_json(card), "options": dict(options), **layout}
@@ -101,7 +101,9 @@ class FrameWriter:
         self.written: list[ShardReport] = []
 
     def add(self, frames: Any) -> None:
-        """Append ``frames`` (t, C, H, W), lazy or not, that the ledger knows; writes whenever some shards are full.
+        """Append ``frames`` (t, C, H, W), lazy or not, that the ledger knows; writes some shards once they are full.
+
+        The last ones wait for ``finish``, though they be full.
 
         Raises:
             DataError: A frame breaks the card; names it.
@@ -111,22 +113,25 @@ class FrameWriter:
             frames = da.from_array(frames, chunks=(self._shard, -1, -1, -1), name=False)  # type: ignore[no-untyped-call]
             shards = self._at_once  # what waits is in memory
         while at < len(frames):
+            if self._waiting >= shards * self._shard and self._waiting % self._shard == 0:
+                self._flush()
             piece = frames[at : at + max(shards * self._shard - self._waiting, -self._waiting % self._shard)]
             self._pending.append(piece)
             self._waiting += len(piece)
             at += len(piece)
-            if self._waiting >= shards * self._shard and self._waiting % self._shard == 0:
-                self._flush()
 
-    def finish(self) -> None:
-        """Write what waits, and remove what no frame of this store is in."""
-        self._flush()
-        self._journal.drop_the_rest()
+    def finish(self) -> dict[str, str]:
+        """Write what waits, remove what no frame of this store is in, and return the raw files' checksums.
+
+        Both are done at once: a raw file of many shards would keep one core busy, and the others idle.
+        """
         self._teller.tell(files=len(self._ledger.files))
+        sums = self._flush([delayed(checksum)(Path(file)) for file in self._ledger.files])
+        self._journal.drop_the_rest()
+        return dict(zip(self._ledger.files, sums, strict=True))
 
-    def _flush(self) -> None:
-        if not self._waiting:
-            return
+    def _flush(self, others: Sequence[Delayed] = ()) -> list[Any]:
+        """Write the shards that wait, beside ``others``, whose results are returned."""
         waiting, start = da.concatenate(self._pending), self._start  # type: ignore[no-untyped-call]
         self._pending, self._waiting, self._start = [], 0, start + len(waiting)
         if self._start > self._array.shape[0]:
@@ -139,7 +144,7 @@ class FrameWriter:
         codecs = max(1, self._workers // threads) if here else 1
         rest = (self._array, self._chunk, self._ledger.card, self._journal.path, codecs)
         # One graph for all, so that a piece of a raw file that reaches into two shards is read once.
-        blocks = waiting.rechunk((self._shard, -1, -1, -1)).to_delayed(optimize_graph=False).ravel()
+        blocks = waiting.rechunk((self._shard, -1, -1, -1), method="tasks").to_delayed(optimize_graph=False).ravel()
         tasks = [
             delayed(_write_shard)(block, place, *rest)
             for block, place, shard in zip(blocks, places, there, strict=True)
@@ -149,16 +154,18 @@ class FrameWriter:
         with (
             ThreadPoolExecutor(threads) as pool,
             self._teller,
-            zarr.config.set({_CODECS: codecs}),
+            zarr.config.set({PACKED_AT_ONCE: codecs}),
             dask.config.set(pool=pool),
         ):
-            written = iter(compute(*tasks))  # type: ignore[no-untyped-call]
+            *results, found = compute(*tasks, list(others))  # type: ignore[no-untyped-call]
+        written = iter(results)
         for shard in there:
             own = next(written) if shard is None else shard
             if isinstance(own, Fault):
                 raise DataError(own.what, where=self._ledger.locate(own.frame), help=_FAULT)
             self.written.append(own)
         self._teller.tell(done=self._start)
+        return list(found)
 
     def _place(self, start: int, stop: int) -> Place:
         file = f"frames/{self._array.metadata.encode_chunk_key((start // self._shard, 0, 0, 0))}"
@@ -184,13 +191,6 @@ def _check_room(values: int, size: int) -> None:
         raise DataError(message, help=help_)
 
 
-def _codec(dtype: np.dtype[Any]) -> BloscCodec | ZstdCodec:
-    """Return what packs a chunk: by its first, second … bytes, as the high bytes of neighbours are alike."""
-    if dtype.itemsize == 1:
-        return ZstdCodec(level=1)
-    return BloscCodec(cname="zstd", clevel=1, shuffle="shuffle", typesize=dtype.itemsize)
-
-
 def _began(journal: Journal) -> str:
     if journal.other:
         return "what a stopped conversion left is of another card, options or version: begun anew"
@@ -201,8 +201,6 @@ def _began(journal: Journal) -> str:
 def _write_shard(
     block: NDArray[Any], place: Place, array: zarr.Array[Any], chunk: int, card: TaskCard, journal: Path, codecs: int
 ) -> ShardReport | Fault:
-    if zarr.config.get(_CODECS) != codecs:  # in a process of a cluster, whose threads all ask for the same
-        zarr.config.set({_CODECS: codecs})
     block = np.ascontiguousarray(block, dtype=array.dtype)
     valid, parts = [], []
     # A chunk at a time, because physical values take up to eight times the room of the raw ones.
@@ -213,7 +211,7 @@ def _write_shard(
         valid += [frame.size - np.count_nonzero(np.isnan(frame)) for frame in frames]
         if (marks := place.train[at : at + chunk]).any():
             parts.append(Moments.of(frames if marks.all() else frames[marks]))
-    array[place.start : place.stop] = block
+    write_packed(array, place.start, block, codecs)
     train = reduce(Moments.__add__, parts) if parts else None
     report = ShardReport(np.array(valid, np.int64), train, hashlib.sha256(block.data).digest())
     note(journal, place.file, place.key, report)

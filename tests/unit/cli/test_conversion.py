@@ -34,6 +34,10 @@ def test_a_conversion_that_goes_on_says_from_where_and_how_much_was_taken_over()
     ]
 
 
+def test_checksums_may_be_made_beside_the_first_shards():
+    assert said(Progress(total=60, frame=10, files=3)).splitlines()[1:] == ["making checksums of 3 raw files"]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError()])
 def test_a_stop_says_that_what_is_written_is_kept(error):
     kept = "what is written of 'rain' is kept: the same command goes on from there"

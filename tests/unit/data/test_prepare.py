@@ -16,6 +16,7 @@ from distributed import Client
 from numcodecs import Zstd
 from zarr.codecs import BloscCodec, ZstdCodec
 
+from unistd.core.data import shards
 from unistd.core.data.prepare import prepare
 from unistd.core.data.store import Store
 from unistd.core.errors import DataError
@@ -232,7 +233,41 @@ def test_frames_in_memory_are_written_before_all_are_there(tiny, tmp_path, monke
                 yield s
 
     prepare(Watched(tiny.three()), tmp_path / "s.zarr", report=lambda now: events.append(now.done))
-    assert events.index(20) < events.index("val.npy")
+    assert events.index(19) < events.index("val.npy") < events.index(20)  # the last shard waits for what comes
+
+
+def test_checksums_are_made_beside_the_last_shards(tiny, tmp_path, monkeypatch):
+    (raw := tmp_path / "raw.bin").write_bytes(b"abc")
+    both = threading.Barrier(2)
+
+    def beside(work):
+        def meets(*args):
+            both.wait(timeout=60)  # breaks if the other is not at work
+            return work(*args)
+
+        return meets
+
+    monkeypatch.setattr(shards, "checksum", beside(shards.checksum))
+    monkeypatch.setattr(shards, "_write_shard", beside(shards._write_shard))
+    sequences = [replace(own, files=(str(raw),)) for own in tiny.three()]
+    with dask.config.set(scheduler="threads", num_workers=2):
+        store = prepare(tiny(sequences), tmp_path / "s.zarr")
+    assert len(store.times) == 60  # in one shard
+
+
+def test_threads_pack_each_for_itself(tiny, tmp_path, monkeypatch):
+    packing = []
+    encode = BloscCodec._encode_sync
+
+    def watched(self, *args):
+        packing.append(threading.current_thread())
+        return encode(self, *args)
+
+    monkeypatch.setattr(BloscCodec, "_encode_sync", watched)
+    frames = [replace(own, frames=own.frames.astype(np.int16)) for own in tiny.three()]
+    with dask.config.set(scheduler="synchronous", num_workers=1):
+        prepare(tiny(frames), tmp_path / "s.zarr")
+    assert set(packing) == {threading.main_thread()}
 
 
 def test_raw_files_are_checksummed(tiny, tmp_path):
