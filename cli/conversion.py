@@ -108,5 +108,6 @@ def working(threads: int | None, address: str | None) -> Iterator[None]:
         if not threads:
             message = f"the dask scheduler at '{address}' has no workers"
             raise UsageError(message, help=f"start some: dask worker {address}")
-        with dask.config.set(num_workers=threads):
+        # Frames that are in memory travel in the graph, a few shards at a time; nobody can change that.
+        with dask.config.set({"num_workers": threads, "distributed.admin.large-graph-warning-threshold": "1 GB"}):
             yield

@@ -54,7 +54,7 @@ def tasks(ctx: click.Context, *, as_json: bool) -> None:
 )
 @as_json
 def show_task(name: str | None, out: Path | None, *, as_json: bool) -> None:
-    """Print card, files, protocols, options and metrics of task NAME."""
+    """Print card, files, protocols, options and metrics of task NAME; as Markdown where the output is no terminal."""
     if (name is None) == (out is None):
         raise UsageError("either a task's NAME or '--out' has to be given", help="unistd tasks lists the names")
     if out is not None and as_json:
@@ -64,7 +64,22 @@ def show_task(name: str | None, out: Path | None, *, as_json: bool) -> None:
         _write_pages(registry, out)
         return
     sheet = task_sheet(registry, str(name))
-    click.echo(json.dumps(sheet, indent=2) if as_json else task_page(sheet), nl=as_json)
+    if as_json:
+        click.echo(json.dumps(sheet, indent=2))
+    else:
+        _show(task_page(sheet))
+
+
+def _show(page: str) -> None:
+    """Print ``page`` as Markdown, or laid out where somebody reads it."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    if console.is_terminal:
+        console.print(Markdown(page))
+    else:
+        click.echo(page, nl=False)
 
 
 def task_pages(registry: Registry) -> dict[str, str]:

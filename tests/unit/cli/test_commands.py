@@ -2,6 +2,7 @@ import json
 import re
 import sys
 
+import click
 import pytest
 from ruamel.yaml import YAML
 
@@ -86,6 +87,17 @@ def test_tasks_show_prints_a_task_in_full(capsys):
     assert rows["licence"] == ["CC BY-NC-SA 3.0"]
     assert rows["`protocol`"][:2] == ["'unistd' or 'predbench'", "`unistd`"]
     assert rows["`root`"][:2] == ["path or null", "–"]
+
+
+def test_tasks_show_lays_the_page_out_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["tasks", "show", "kitti"]) == 0
+    lines = click.unstyle(capsys.readouterr().out).splitlines()
+    assert next(line.strip() for line in lines if line.strip()) == "kitti"
+    assert not any(mark in line for line in lines for mark in ("##", "`", "|"))
+    assert max(map(len, lines)) <= 80
 
 
 def test_tasks_show_as_json_holds_the_card_of_every_protocol(capsys):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 
+import dask
 import numpy as np
 import pytest
 import zarr
@@ -97,15 +98,18 @@ def test_inspect_and_check(prepared, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_cluster_of_two_processes_writes_the_same_store(prepared, tmp_path, monkeypatch):
+def test_a_cluster_of_two_processes_writes_the_same_store(prepared, tmp_path, monkeypatch, recwarn):
     from distributed import LocalCluster
 
     monkeypatch.chdir(tmp_path)
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    every_graph = {"distributed.admin.large-graph-warning-threshold": 1}  # byte; frames in memory are sent in the graph
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+    with dask.config.set(every_graph), cluster:
         arguments = ["data", "prepare", "synthetic-traffic", "-o", "days=14", "-o", "height=8", "-o", "width=9"]
         assert main([*arguments, "--out", "far.zarr", "--scheduler", cluster.scheduler_address]) == 0
     digests = [zarr.open_group(path).attrs["unistd"]["digest"] for path in (prepared, tmp_path / "far.zarr")]
     assert digests[0] == digests[1]
+    assert not [own for own in recwarn if "large graph" in str(own.message)]
 
 
 CARD = """\
