@@ -15,13 +15,15 @@ from rich.progress import Progress
 from unistd.core.data.store import WHOLE
 from unistd.core.data.windows import Windows
 from unistd.core.errors import UsageError
-from unistd.core.prediction.tiles import ALIGNED, Tiling
+from unistd.core.prediction.tiles import Tiling, usual_overlap
 from unistd.core.prediction.write import write_forecasts, write_latest
 from unistd.core.task import SPLITS, Split
 from unistd.registry.compose import batches
 from unistd.registry.drawing import draw_latest, draw_window
 from unistd.registry.joint_run import JointRun
 from unistd.registry.registry import Registry
+
+OVERLAP = "Pixels that a tile sees on each side beyond its own.  [default: tile / 4 in whole 32s, 0 below 96]"
 
 
 @click.command(epilog="Example: unistd predict runs/quickstart --task weather --out weather.zarr")
@@ -34,7 +36,7 @@ from unistd.registry.registry import Registry
     "--checkpoint", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which weights."
 )
 @click.option("--tile", type=int, help="Forecast in tiles of this many pixels a side: the memory of one is enough.")
-@click.option("--overlap", type=int, help="Pixels that a tile sees on each side beyond its own.  [default: tile / 4]")
+@click.option("--overlap", type=int, help=OVERLAP)
 @click.pass_context
 def predict(
     ctx: click.Context,
@@ -78,6 +80,8 @@ def predict(
             bar = partial(progress.advance, progress.add_task("forecasting", total=len(windows)))
             write_forecasts(out, windows, forecast, batch=batch, progress=bar, **write)
         pictures = draw_window(opened, name, windows, folder, drawn)
+    if tiling and overlap is None and not tiling.overlap and max(store.grid) > tiling.size:
+        console.print(f"a tile of {tiling.size} pixels has no room for an overlap, so seams may show; one of 96 has")
     console.print(f"forecasts: {out}\ndrawn: {', '.join(map(str, pictures))}", highlight=False, soft_wrap=True)
 
 
@@ -91,4 +95,4 @@ def _tiling(tile: int | None, overlap: int | None) -> Tiling | None:
         return None
     if tile is None:
         raise UsageError(f"'--overlap {overlap}' is of tiles", help="say how large they are with --tile")
-    return Tiling(tile, tile // 4 // ALIGNED * ALIGNED if overlap is None else overlap)
+    return Tiling(tile, usual_overlap(tile) if overlap is None else overlap)

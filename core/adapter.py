@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import cast
 
 from torch import Tensor, nn
@@ -73,13 +72,16 @@ class AdaptedLinear(nn.Module):
         output: Tensor = self.adapter(x, self.linear)
         for adapter, tasks in zip(self.added, self._tasks, strict=True):
             if self.task in tasks:
-                output = output + adapter(x, _nothing(x, output.shape[-1]))
+                output = output + adapter(x, cast(nn.Linear, _Nothing(x, output.shape[-1])))
         return output
 
 
-def _nothing(x: Tensor, features: int) -> nn.Linear:
-    """Return what looks like a linear map to 0, beside which an adapter gives its correction alone."""
-    return cast(nn.Linear, SimpleNamespace(weight=x.new_zeros(1, 1).expand(features, x.shape[-1]), bias=None))
+class _Nothing:
+    """Looks like a linear map of ``x`` (..., D) to 0, beside which an adapter gives its correction alone."""
+
+    def __init__(self, x: Tensor, features: int) -> None:
+        self.weight = x.new_zeros(1, 1).expand(features, x.shape[-1])
+        self.bias = None
 
 
 def site_of(path: str) -> str:

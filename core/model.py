@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from unistd.core.adapter import AdaptedLinear, AdapterFactory, Site
@@ -117,7 +118,9 @@ class UnifiedModel(nn.Module):
         for part in self._extended:
             part.task = task
         positions = sine_cosine_2d(encoded.grid, self.backbone.width, encoded.tokens.device)
-        tokens = self.backbone(encoded.tokens + positions.to(encoded.tokens.dtype), encoded.grid)
+        if not torch.is_autocast_enabled(x.device.type):  # there the sum over blocks stays in float32, as in timm
+            positions = positions.to(encoded.tokens.dtype)
+        tokens = self.backbone(encoded.tokens + positions, encoded.grid)
         return head.decode(encoded._replace(tokens=tokens))
 
 

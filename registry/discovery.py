@@ -151,7 +151,7 @@ def _load(plugin: Plugin, entry: EntryPoint, taken: Collection[tuple[str, str, s
         stage = "registration"
         manager = _register(module, plugin)
         stage = "declaration"
-        components = tuple(component for found in manager.hook.unistd_components() for component in found)
+        components = _declared(manager)
         check_components(components, plugin, taken)
     except (Exception, SystemExit) as error:
         where = own_frame(error, entry.module)
@@ -188,6 +188,13 @@ def _register(module: ModuleType, plugin: Plugin) -> pluggy.PluginManager:
     if not manager.get_hookcallers(module):
         raise PluginError("no hook is implemented", help="is '@hookimpl' missing above 'def unistd_components()'?")
     return manager
+
+
+def _declared(manager: pluggy.PluginManager) -> tuple[Component, ...]:
+    found = manager.hook.unistd_components()
+    if not found and manager.hook.unistd_components.get_hookimpls():  # pluggy leaves None out
+        raise PluginError("unistd_components() returned nothing", help="is 'return' missing at its end?")
+    return tuple(component for own in found for component in own)
 
 
 def check_components(

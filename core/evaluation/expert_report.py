@@ -43,10 +43,14 @@ def use_tables(row: Row) -> list[tuple[list[str], list[tuple[str, ...]]]]:
 
 
 def short_name(name: str) -> str:
-    """Return ``0 q`` for ``layers.0.attn.qkv.q``: what is left of a name when the same words are left out."""
+    """Return ``0 q`` for ``layers.0.attn.qkv.q``: what is left of a name when the same words are left out.
+
+    ``0 q +1`` are the experts that tasks added first brought along, ``layers.0.attn.qkv.added.0.q``.
+    """
     words = name.split(".")
     layer = next((word for word in words if word.isdigit()), "")
-    return f"{layer} {words[-1]}".strip()
+    added = f"+{int(words[words.index('added') + 1]) + 1}" if "added" in words else ""
+    return f"{layer} {words[-1]} {added}".strip()
 
 
 def _use(use: Row | None) -> str:

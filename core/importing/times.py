@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unistd.core.calendar_months import months_later
 from unistd.core.errors import DataError
 from unistd.core.importing.field import EXTRA
 
@@ -98,8 +99,7 @@ def counted(first: np.datetime64, step: Step, count: int) -> Times:
 def _later(first: np.datetime64, step: Step, numbers: NDArray[np.int64]) -> Times:
     n, unit = step
     if unit == "M":
-        month = first.astype("datetime64[M]")
-        return np.asarray((month + n * numbers).astype("datetime64[ms]") + (first - month))
+        return months_later(np.asarray(first), n * numbers)
     return np.asarray(first + numbers * np.timedelta64(n, unit).astype("timedelta64[ms]"))  # type: ignore[call-overload]
 
 

@@ -15,6 +15,7 @@ from unistd.core.head import TaskHead
 from unistd.core.plan.parts import Count, parameters_by_part
 from unistd.core.plan.step_cost import step_cost
 from unistd.core.task import Window
+from unistd.core.training.pieces import check_divisible
 from unistd.core.training.settings import TrainingSettings
 from unistd.core.training.state import trunk_is_frozen
 
@@ -110,6 +111,7 @@ def _task_plan(
     accumulate: int,
 ) -> TaskPlan:
     batch, channels = schedule.batches[name], len(store.card.channels)
+    check_divisible(name, batch, accumulate)
     part = batch // accumulate
     past, future = ((part, frames, channels, *store.grid) for frames in (window.past, window.future))
     cost = step_cost(forecaster, name, past, future)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from unistd.core.calendar_months import months_later
 from unistd.core.evaluation.gather import milliseconds
 
 if TYPE_CHECKING:
@@ -31,12 +32,9 @@ def valid_times(last: NDArray[np.datetime64], leads: int, step: tuple[int, str])
     """Return the times (n, T') of the forecast frames that follow input frames at ``last`` (n,)."""
     count, unit = step
     ahead = (np.arange(leads) + 1) * count
-    now = _milliseconds(last)[:, None]
     if unit != "M":
-        return (now + ahead * milliseconds(unit)).astype("datetime64[ms]")
-    months = last.astype("datetime64[M]").astype(np.int64)[:, None]
-    into = now - _milliseconds(months.astype("datetime64[M]"))
-    return (_milliseconds((months + ahead).astype("datetime64[M]")) + into).astype("datetime64[ms]")
+        return (_milliseconds(last)[:, None] + ahead * milliseconds(unit)).astype("datetime64[ms]")
+    return months_later(last[:, None], ahead)
 
 
 def coordinates(store: Store, last: NDArray[np.int64], leads: int) -> Iterable[Coordinate]:

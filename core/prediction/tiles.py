@@ -13,6 +13,11 @@ ALIGNED = 32
 """Tiles begin at multiples of this many pixels, the largest token of our heads: none is cut in two."""
 
 
+def usual_overlap(size: int) -> int:
+    """Return a quarter of a tile's ``size`` or a little more, in whole tokens; 0 where that leaves nothing to keep."""
+    return min(-(-size // (4 * ALIGNED)), (size - 1) // 2 // ALIGNED) * ALIGNED
+
+
 class Tile(NamedTuple):
     """What the model sees of a grid, and the part of it whose forecast is kept."""
 

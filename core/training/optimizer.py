@@ -12,8 +12,9 @@ from unistd.core.errors import CheckpointError, ModelError
 from unistd.core.ranked import ranked_adapters
 from unistd.core.training.settings import AdamW
 
-TRUNK = "backbone."
-"""Part of the names of all parameters in the trunk of a model, adapters and temporal modules among them."""
+TRUNK = ("backbone.", "model.backbone.")
+"""How the names of all parameters in a trunk begin, adapters and temporal modules among them: of what pre-trains it, and
+of a forecaster."""
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -35,14 +36,14 @@ def build_optimizer(module: nn.Module, settings: AdamW, rank_lr: float = 0.0) ->
         raise ModelError(
             "no parameter of the model learns", help="freeze: false, an adapter, or a head with parameters"
         )
-    if settings.trunk != 1 and not any(TRUNK in name for name, _ in learning):
+    if settings.trunk != 1 and not any(name.startswith(TRUNK) for name, _ in learning):
         raise ModelError(
             f"'trunk: {settings.trunk}' of the optimiser has no effect: nothing in the trunk learns",
             help="leave it out, or choose an adapter",
         )
     groups: list[dict[str, Any]] = []
     for lr, inside in ((settings.lr, False), (settings.lr * settings.trunk, True)):
-        own = [p for name, p in learning if (TRUNK in name) is inside and id(p) not in ranks]
+        own = [p for name, p in learning if name.startswith(TRUNK) is inside and id(p) not in ranks]
         groups += [
             {"params": [p for p in own if p.ndim > 1], "weight_decay": settings.decay, "lr": lr},
             {"params": [p for p in own if p.ndim <= 1], "weight_decay": 0.0, "lr": lr},

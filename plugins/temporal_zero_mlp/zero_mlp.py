@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, cast
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
@@ -63,8 +64,11 @@ class ZeroMlp(TemporalModule):
         if self.near is not None:
             maps = rearrange(tokens, "b (h w) d -> b d h w", h=grid[0], w=grid[1])
             tokens = tokens + rearrange(self.near(maps), "b d h w -> b (h w) d")
-        gate: Tensor = 2 * self.up(functional.gelu(self.down(tokens.mean(dim=1, keepdim=True)))).sigmoid()
-        return tokens + (gate - 1) if self.form == "additive" else tokens * gate
+        u: Tensor = self.up(functional.gelu(self.down(tokens.mean(dim=1, keepdim=True))))
+        # 2σ(u) is near 1, where bfloat16 knows only steps of 1/128.
+        wide = u.to(torch.promote_types(u.dtype, torch.float32))
+        move = (2 * wide.sigmoid() - 1).to(tokens.dtype)
+        return tokens + move if self.form == "additive" else tokens + tokens * move
 
     def sites(self) -> Sequence[Site]:
         """List the last layer."""

@@ -70,6 +70,17 @@ def test_the_record_says_where_it_comes_from(finished, frozen):
     assert record["spec"]["extends"][0]["tasks"] == ["city", "shapes"]
 
 
+def test_a_new_task_with_experts_of_its_own_is_written_as_onnx(frozen, tmp_path, capsys):
+    assert main(["export", str(frozen), "--task", "blobs", "--to", str(tmp_path / "blobs")]) == 0
+    assert (tmp_path / "blobs" / "blobs.onnx").is_file()
+
+
+def test_experts_of_new_tasks_have_rows_of_their_own(frozen, capsys):
+    assert main(["show", str(frozen), "--ranks"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if line.startswith("0 q +1 ")]) == 1
+
+
 @pytest.mark.slow
 def test_every_other_command_takes_the_new_run(frozen, tmp_path, capsys):
     assert main(["evaluate", str(frozen), "--json"]) == 0

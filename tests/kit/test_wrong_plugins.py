@@ -80,6 +80,12 @@ def test_a_right_plugin_passes(installed_plugin):
     assert failing(installed_plugin("demo-a", RIGHT).module) == {}
 
 
+def test_a_plugin_may_have_hooks_alone(installed_plugin):
+    hook = "@hookimpl\ndef unistd_run_started(run): pass\n"
+    source = f"from unistd.registry.hooks import hookimpl\nPLUGIN_API = 1\n{hook}"
+    assert failing(installed_plugin("demo-a", source).module) == {}
+
+
 def test_what_must_be_given_can_be_given(installed_plugin):
     module = installed_plugin("demo-a", RIGHT.replace("int | None = None", "int")).module
     assert failing(module, [ALONE], options={"router rain": {"top_k": 1}}) == {}

@@ -70,6 +70,13 @@ def test_counted_months_are_calendar_months():
     assert text(counted(np.datetime64("2000-11-16T12:00"), (1, "M"), 3))[1:] == ["2000-12-16T12:00", "2001-01-16T12:00"]
 
 
+def test_counted_months_leave_out_none_although_some_are_shorter():
+    times = counted(np.datetime64("2023-10-31T06:00"), (1, "M"), 6)
+    assert text(times)[1:] == [
+        f"{day}T06:00" for day in ("2023-11-30", "2023-12-31", "2024-01-31", "2024-02-29", "2024-03-31")
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "pattern", "start", "wanted"),
     [

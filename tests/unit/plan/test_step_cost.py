@@ -6,14 +6,15 @@ import sys
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.nn import functional
 
 from unistd.core.data.normalization import Normalization
 from unistd.core.forecaster import Forecaster
 from unistd.core.model import UnifiedModel
 from unistd.core.plan.parts import parameters_by_part
-from unistd.core.plan.step_cost import step_cost
+from unistd.core.plan.step_cost import flop_counter, step_cost
 from unistd.plugins.adapter_ra_moe.family import ra_moe
+from unistd.plugins.backbone_gsta.gsta import Gsta
 from unistd.plugins.backbone_vit.timm_vit import timm_vit
 from unistd.plugins.head_conv.conv_head import ConvHead
 from unistd.plugins.router_softmax.softmax import SoftmaxRouter
@@ -38,9 +39,32 @@ def test_operations_are_those_of_a_real_step_and_the_model_is_left_alone():
     cost = step_cost(forecaster, "rain", PAST, FUTURE)
     assert all(torch.equal(tensor, weights[name]) for name, tensor in forecaster.state_dict().items())
     assert all(parameter.grad is None for parameter in forecaster.parameters())
-    with FlopCounterMode(display=False) as counter:
+    with flop_counter() as counter:
         forecaster("rain", torch.zeros(PAST), torch.zeros(FUTURE)).backward()
     assert cost.flops == counter.get_total_flops() > 0
+
+
+def test_attention_and_products_added_in_place_are_counted():
+    query, key, value = (torch.ones(1, 2, 8, 4, requires_grad=True) for _ in range(3))  # 2 heads, 8 tokens, 4 features
+    product = 2 * 2 * 8 * 8 * 4
+    with flop_counter() as counter:
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        assert counter.get_total_flops() == 2 * product
+        attended.sum().backward()
+    assert counter.get_total_flops() == (2 + 5) * product  # backward makes the scores again, and four products of them
+    with flop_counter() as counter:
+        torch.ones(3, 5).addmm_(torch.ones(3, 7), torch.ones(7, 5))
+    assert counter.get_total_flops() == 2 * 3 * 7 * 5
+
+
+def test_the_model_is_left_in_the_mode_it_was_in_and_one_token_is_no_obstacle():
+    trunk = Gsta(width=12, depth=1, norm="batch")
+    head = ConvHead(past=4, future=2, channels_in=1, channels_out=1, trunk_width=12, width=8, stride=32)
+    model = UnifiedModel(trunk, {"rain": head})
+    forecaster = Forecaster(model, {"rain": Normalization.identity(1)})
+    for training in (True, False):
+        assert step_cost(forecaster.train(training), "rain", PAST, FUTURE).flops > 0
+        assert {module.training for module in forecaster.modules()} == {training}
 
 
 def test_memory_holds_what_autograd_keeps_and_grows_with_the_batch():

@@ -9,7 +9,7 @@ from torch.nn import functional
 from unistd.core.data.prepare import prepare
 from unistd.core.data.windows import Windows
 from unistd.core.errors import UsageError
-from unistd.core.prediction.tiles import ALIGNED, Tiling
+from unistd.core.prediction.tiles import ALIGNED, Tiling, usual_overlap
 from unistd.core.prediction.write import write_forecasts, write_latest
 from unistd.plugins.synthetic.motion import SyntheticMotion
 
@@ -105,3 +105,11 @@ def test_the_latest_frames_in_tiles_and_no_more_seen_than_a_tile(store, tmp_path
     assert max(height for height, _ in seen) <= 96
     assert max(width for _, width in seen) <= 96
     assert zarr.open_group(tmp_path / "tiles.zarr")["forecast"].chunks == (1, 2, 1, 32, 32)
+
+
+def test_the_usual_overlap_is_a_quarter_in_whole_tokens_as_far_as_there_is_room():
+    assert {size: usual_overlap(size) for size in (32, 64, 96, 128, 160, 256, 288)} == {
+        32: 0, 64: 0, 96: 32, 128: 32, 160: 64, 256: 64, 288: 96
+    }  # fmt: skip
+    for size in range(ALIGNED, 40 * ALIGNED, ALIGNED):
+        assert Tiling(size, usual_overlap(size)).step > 0

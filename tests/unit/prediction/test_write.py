@@ -116,6 +116,11 @@ def test_valid_times_keep_the_place_in_the_month():
     assert valid_times(last, 2, (1, "M")).astype("datetime64[h]").astype(str).tolist() == [
         ["2023-12-15T12", "2024-01-15T12"]
     ]
+    ends = np.array(["2022-12-31", "2023-01-31"], "datetime64[ms]")
+    assert valid_times(ends, 3, (1, "M")).astype("datetime64[D]").astype(str).tolist() == [
+        ["2023-01-31", "2023-02-28", "2023-03-31"],
+        ["2023-02-28", "2023-03-31", "2023-04-30"],
+    ]
 
 
 def test_latest_forecasts_from_the_end_of_the_store_without_truth(tmp_path):

@@ -75,6 +75,7 @@ def test_a_module_that_is_not_there_is_named_by_its_entry_point(installed_plugin
         ("def unistd_components()", "def unistd_components(other)", "registration", "Argument(s) {'other'}"),
         ("@hookimpl", "", "registration", "no hook is implemented"),
         ("return [", "raise KeyError('x'); [", "declaration", "KeyError: 'x'"),
+        ("return [", "found = [", "declaration", "unistd_components() returned nothing"),
         ("return [", "return [3,", "declaration", "'3' is not a Component"),
         ('name="skill"', 'name="Skill"', "declaration", "metric 'Skill' must be named by lower-case words"),
     ],

@@ -32,6 +32,18 @@ def test_every_token_gets_the_same_shift():
     assert shift.abs().max() > 0.01
 
 
+@pytest.mark.parametrize("form", ["additive", "multiplicative"])
+def test_a_small_correction_survives_bfloat16(form):
+    module = ZeroMlp(48, form=form)
+    torch.nn.init.normal_(module.up.weight, std=0.003)
+    tokens = torch.randn(4, 6, 48)
+    exact = module(tokens, (2, 3)) - tokens
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = module(tokens, (2, 3)) - tokens
+    assert exact.abs().max() < 0.01
+    assert (rounded - exact).norm() < 0.02 * exact.norm()
+
+
 def test_local_sees_neighbours_on_the_grid_and_no_further():
     module = ZeroMlp(12, local=3)
     tokens = torch.zeros(1, 15, 12, requires_grad=True)
