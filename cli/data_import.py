@@ -11,6 +11,7 @@ from rich.console import Console
 
 from unistd.cli.conversion import showing_conversion, who_works, working
 from unistd.cli.table import table
+from unistd.core.data.checksum import changed_since
 from unistd.core.data.ledger import Ledger
 from unistd.core.data.prepare import prepare
 from unistd.core.data.store import Store
@@ -20,6 +21,7 @@ from unistd.core.task import SPLITS
 from unistd.registry.import_card import load_card
 
 LISTED = 20
+AGAIN = "remove the folder and import again, or name another"
 
 
 @click.command("import", epilog="Example: unistd data import examples/waves/card.yaml --out data/waves.zarr")
@@ -62,9 +64,12 @@ def import_files(
 
 
 def _check_same(out: Path, task: ImportedTask) -> None:
-    if Store.open(out).card.version != task.card.version:
+    store = Store.open(out)
+    if store.card.version != task.card.version:
         message = "the store was made of another card or other files"
-        raise DataError(message, where=str(out), help="remove the folder and import again, or name another")
+        raise DataError(message, where=str(out), help=AGAIN)
+    for file in changed_since(store, {file for run in task.runs for file in run.files}):
+        raise DataError(f"the store was made before '{file}' was changed", where=str(out), help=AGAIN)
 
 
 def _show(task: ImportedTask) -> None:

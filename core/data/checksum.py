@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unistd.core.data.store import Store
 
 
 def size_and_time(path: Path) -> tuple[int, int]:
@@ -29,6 +34,16 @@ def checksum(path: Path) -> str:
         return whole.hexdigest()
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def changed_since(store: Store, files: Collection[str]) -> Iterator[str]:
+    """Give those of ``files`` that are no longer what ``store`` was made of; only what was touched later is read."""
+    made = (store.path / "zarr.json").stat().st_mtime_ns
+    for file, known in store.source_files.items():
+        if file in files:
+            now = Path(file).stat()
+            if max(now.st_mtime_ns, now.st_ctime_ns) > made and checksum(Path(file)) != known:
+                yield file
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import h5py
@@ -17,10 +18,11 @@ from unistd.core.data.npy import map_npy
 from unistd.core.data.npz import npz_head
 from unistd.core.errors import DataError
 from unistd.core.importing.card import ImportCard
-from unistd.core.importing.field import Field, Pieces, check_whole, no_such
+from unistd.core.importing.field import Field, Pieces, check_packing, check_whole, no_such
 from unistd.core.importing.times import Times, decode_times
 
-CONVENTIONS = ("scale_factor", "add_offset", "_FillValue", "missing_value")
+_UNPACKING = Lock()
+"""Whole arrays of npz files are unpacked one at a time."""
 
 
 def open_npy(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
@@ -60,9 +62,8 @@ def _load_npz(path: Path, key: str, selection: Pieces) -> NDArray[Any]:
     with zipfile.ZipFile(path) as archive:
         head = npz_head(archive, key)
         check_whole(head.shape, head.dtype, path, f"'{key}'")
-    with np.load(path, allow_pickle=False) as arrays:
-        values: NDArray[Any] = arrays[key][selection]
-    return values
+    with _UNPACKING, np.load(path, allow_pickle=False) as arrays:
+        return np.array(arrays[key][selection])  # a copy, which does not keep the whole
 
 
 def open_hdf5(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
@@ -75,11 +76,7 @@ def open_hdf5(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Fi
         found = {}
         for key in keys:
             data = _dataset(file, key, held, path)
-            ignored = [name for name in CONVENTIONS if name in data.attrs]
-            if ignored and "fill_value" not in card.model_fields_set:
-                help_ = "format: netcdf does; or say it as the card's fill_value, scale_factor and add_offset"
-                message = f"'{key}' has the attribute '{ignored[0]}', which format 'hdf5' does not heed"
-                raise DataError(message, where=str(path), help=help_)
+            check_packing(data.attrs, key, card, path)
             found[key] = Field(
                 path=path,
                 key=key,

@@ -72,6 +72,8 @@ class TimeCard(Settings):
         if given != ["pattern", "start"] * numbered and (len(given) != 1 or numbered):
             what = "must have one of 'coordinate', 'pattern' and 'start'"
             raise PydanticCustomError("time", what, {"help": "a pattern with {number} has a 'start' beside it"})
+        if self.pattern is not None and self.pattern.count("{number}") > 1:
+            raise issue_at(("pattern",), "must have one {number}", "'*' stands for the other")
         for name in ("units", "calendar"):
             if getattr(self, name) is not None and self.coordinate is None:
                 raise issue_at((name,), "has no effect without 'coordinate'", "leave it out")

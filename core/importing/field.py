@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unistd.core.errors import DataError
+from unistd.core.importing.card import ImportCard
 from unistd.core.untrusted import check_room, check_size
 
 PIECE = 2**25  # bytes that are read at once
@@ -26,6 +27,8 @@ UNREADABLE = (
     Image.DecompressionBombError,
 )
 EXTRA = "pip install 'unistd[import]'"
+_PACKING = {"scale_factor": "scale_factor", "add_offset": "add_offset"}
+_PACKING |= {"_FillValue": "fill_value", "missing_value": "fill_value"}
 
 Pieces = tuple[slice, ...]
 Axis = tuple[NDArray[Any], dict[str, str]]
@@ -81,6 +84,18 @@ def stored_bytes(path: Path) -> int:
     if path.is_dir():
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return path.stat().st_size
+
+
+def check_packing(attributes: Mapping[str, Any], key: str, card: ImportCard, path: Path) -> None:
+    """Make sure that the card says what a file's attributes say of packing and missing values, which are not heeded.
+
+    Raises:
+        DataError: It is silent about one.
+    """
+    for name, field_ in _PACKING.items():
+        if name in attributes and field_ not in card.model_fields_set:
+            message = f"'{key}' has the attribute '{name}', which is not heeded in this format"
+            raise DataError(message, where=str(path), help=f"say it as the card's {field_}; format: netcdf heeds it")
 
 
 def check_whole(shape: Sequence[int], dtype: np.dtype[Any], path: Path, what: str) -> None:

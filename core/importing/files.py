@@ -36,7 +36,7 @@ def find_files(patterns: Sequence[str], folder: Path) -> list[Path]:
     found: dict[Path, None] = {}
     for pattern in patterns:
         check_inside(pattern, folder)
-        hits = list(islice(folder.glob(pattern), MAX_FILES + 1))
+        hits = list(islice(folder.glob(literal(pattern)), MAX_FILES + 1))
         if len(hits) > MAX_FILES:
             message = f"'{pattern}' matches more than {MAX_FILES} files"
             raise DataError(message, where=str(folder), help="put many frames into one file: npy, zarr, video")
@@ -50,6 +50,11 @@ def find_files(patterns: Sequence[str], folder: Path) -> list[Path]:
             raise DataError(f"no file matches '{pattern}'", where=str(folder), help=help_)
         found.update(dict.fromkeys(sorted(own, key=lambda path: _natural(path.as_posix()))))
     return list(found)
+
+
+def literal(pattern: str) -> str:
+    """Let brackets, which names of files have, stand for themselves; only ``*`` and ``?`` stand for others."""
+    return pattern.replace("[", "[[]")
 
 
 def check_inside(name: str, folder: Path) -> None:
@@ -80,9 +85,15 @@ def raw_files(path: Path) -> list[str]:
 def group_blocks(blocks: Sequence[Block], card: ImportCard, folder: Path) -> dict[str, list[Block]]:
     """Return the blocks of each sequence by its name."""
     default = {"video": "file", "image": "folder"}.get(format_of(blocks[0].path, card), "all")
-    if card.dims and "sequence" in card.dims:
+    beside = any(channel.files for channel in card.channels.values())
+    if clips := [block for block in blocks if block.clip]:
         default = "file"
-    if any(channel.files for channel in card.channels.values()):
+        if beside or card.sequence is not None:
+            message = f"{'channels have files of their own' if beside else f'sequence: {card.sequence}'}"
+            message = f"the array has an axis 'sequence', and {message}"
+            help_ = "put the channels into the same files" if beside else "leave it out: each place is a sequence"
+            raise DataError(message, where=str(clips[0].path), help=help_)
+    if beside:
         default = "all"
     by = card.sequence or default
     whole = blocks[0].name if len(blocks) == 1 else card.name

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from unistd.core.data.hdf5 import check_self_contained
 from unistd.core.data.zarr_heads import check_heads
 from unistd.core.importing.card import ImportCard
-from unistd.core.importing.field import Axis, Field, Pieces, check_whole, no_such
+from unistd.core.importing.field import Axis, Field, Pieces, check_packing, check_whole, no_such
 from unistd.core.importing.times import Times, decode_times
 
 
@@ -45,6 +45,8 @@ def open_zarr(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Fi
     arrays = {key: group[key] for key in keys}
     if all(_named(array) for array in arrays.values()):
         return open_netcdf(path, keys, card)
+    for key, array in arrays.items():
+        check_packing(array.attrs, key, card, path)
     return {
         key: Field(
             path=path,

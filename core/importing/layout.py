@@ -34,6 +34,7 @@ class Block:
         frames: (time, channel, y, x), lazy.
         times: (time,), where known so far.
         y, x: Coordinates, where the file has any.
+        clip: Whether it is one place on the axis ``sequence``.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Block:
     times: Times | None
     y: Axis | None
     x: Axis | None
+    clip: bool = False
 
 
 def blocks(field: Field, card: ImportCard, channels: Sequence[str], name: str) -> list[Block]:
@@ -68,14 +70,14 @@ def blocks(field: Field, card: ImportCard, channels: Sequence[str], name: str) -
     array = da.transpose(array, [present.index(role) for role in order])
     array = array[tuple(slice(None) if role in order else None for role in ROLES)]
     array = array[:, :, _indices(field, card, channels, array.shape[2], has_axis="channel" in order)]
-    y, x = (_coordinate(field, roles, axis) for axis in ("y", "x"))
+    y, x = (_coordinate(field, roles, axis, card) for axis in ("y", "x"))
     if card.longitude == "wrap":
         x, west_to_east = _wrapped(x, field.path)
         array = array[..., west_to_east]
     first = Block(name=name, path=field.path, frames=array[0], times=_own_times(field, array.shape[1]), y=y, x=x)
     if "sequence" not in order:
         return [first]
-    return [replace(first, name=f"{name}[{i}]", frames=array[i]) for i in range(len(array))]
+    return [replace(first, name=f"{name}[{i}]", frames=array[i], clip=True) for i in range(len(array))]
 
 
 def _roles(field: Field, card: ImportCard) -> tuple[str, ...]:
@@ -122,11 +124,13 @@ def _picked(field: Field, card: ImportCard, role: str, place: int) -> int:
         message = f"axis '{role}' of {field.label} has {size} places and is none of {', '.join(ROLES)}"
         raise DataError(message, where=str(field.path), help=f"select: {{{role}: …}} takes one of them")
     value = card.select[role]
-    if dim in field.axes:
-        held = np.asarray(field.axes[dim][0])
+    held = np.asarray(field.axes[dim][0]) if dim in field.axes else np.array([""])
+    if held.dtype.kind in "iuf":
         hits = np.flatnonzero(held == value)
+        if len(hits) != 1:  # 0.494025 is how a file's 0.49402499198913574 is shown
+            hits = np.flatnonzero(np.isclose(held, value, rtol=1e-5, atol=0))
         if len(hits) != 1:
-            help_ = f"it holds {', '.join(f'{v:g}' for v in held[:12])}"
+            help_ = f"it holds {', '.join(str(v) for v in held[:12])}"
             raise DataError(f"axis '{role}' has no '{value:g}'", where=str(field.path), help=help_)
         return int(hits[0])
     if not (value.is_integer() and 0 <= value < size):
@@ -151,7 +155,7 @@ def _indices(field: Field, card: ImportCard, channels: Sequence[str], held: int,
     return indices
 
 
-def _coordinate(field: Field, roles: tuple[str, ...], axis: str) -> Axis | None:
+def _coordinate(field: Field, roles: tuple[str, ...], axis: str, card: ImportCard) -> Axis | None:
     place = roles.index(axis)
     dim = field.dims[place] if field.dims else axis
     if dim not in field.axes:
@@ -159,7 +163,8 @@ def _coordinate(field: Field, roles: tuple[str, ...], axis: str) -> Axis | None:
     values, attributes = field.axes[dim]
     if values.dtype.kind not in "iuf":
         return None
-    if len(values) > 2 and not ((np.diff(values) > 0).all() or (np.diff(values) < 0).all()):
+    sorted_later = axis == "x" and card.longitude == "wrap"
+    if not sorted_later and len(values) > 2 and not ((np.diff(values) > 0).all() or (np.diff(values) < 0).all()):
         raise DataError(f"coordinate '{dim}' neither rises nor falls throughout", where=str(field.path))
     if _NAMES.get(dim.lower()) == axis and dim.lower().startswith(("lat", "lon")) and "standard_name" not in attributes:
         name, unit = ("latitude", "degrees_north") if axis == "y" else ("longitude", "degrees_east")

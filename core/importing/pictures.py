@@ -116,14 +116,15 @@ def _check_nodata(text: str | None, dtype: np.dtype[Any], card: ImportCard, path
     """Refuse a file whose missing value is not the card's, which holds for all files."""
     if text is None:
         return
-    nodata = float(str(text).strip("\0 "))
+    text = str(text).strip("\0 ")
+    nodata = float(text)
     if np.isnan(nodata) and dtype.kind == "f":
         return
-    if card.fill_value is None or nodata != card.fill_value:
-        message = f"says '{nodata:g}' means missing, the card's fill_value is {card.fill_value}"
-        raise DataError(
-            message, where=str(path), help=f"fill_value: {nodata:g}, and missing: mask if any may be missing"
-        )
+    if dtype.kind in "iu" and not np.iinfo(dtype).min <= nodata <= np.iinfo(dtype).max:
+        return  # no pixel can be missing
+    if card.fill_value is None or dtype.type(nodata) != dtype.type(card.fill_value):
+        message = f"says '{text}' means missing, the card's fill_value is {card.fill_value!r}"
+        raise DataError(message, where=str(path), help=f"fill_value: {text}, and missing: mask if any may be missing")
 
 
 def _coordinates(tags: dict[str, Any], height: int, width: int) -> dict[str, Axis]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unistd.core.errors import DataError
 from unistd.core.importing.card import NamesCard, SplitCard
-from unistd.core.importing.files import check_inside
+from unistd.core.importing.files import check_inside, literal
 from unistd.core.importing.layout import Block
 from unistd.core.importing.times import Times
 from unistd.core.task import SPLITS
@@ -43,7 +43,7 @@ def _by_share(shares: tuple[float, float, float], lengths: list[int]) -> list[Na
 
 
 def _by_name(split: SplitCard, runs: Sequence[tuple[Sequence[Block], Times]], folder: Path) -> list[Names]:
-    patterns = _patterns(split.names, None) if split.names else _patterns(split.lists, folder)
+    patterns = patterns_of(split.names, None) if split.names else patterns_of(split.lists, folder)
     used: set[tuple[str, str]] = set()
     divided = []
     for own, _ in runs:
@@ -56,7 +56,8 @@ def _by_name(split: SplitCard, runs: Sequence[tuple[Sequence[Block], Times]], fo
     return divided
 
 
-def _patterns(names: NamesCard | None, folder: Path | None) -> list[tuple[str, str]]:
+def patterns_of(names: NamesCard | None, folder: Path | None) -> list[tuple[str, str]]:
+    """Return every name of a split, with the split before it; ``names`` are of lists in ``folder`` if there is one."""
     found: list[tuple[str, str]] = []
     for split in SPLITS:
         for text in getattr(names, split):
@@ -82,7 +83,7 @@ def _split_of(block: Block, patterns: list[tuple[str, str]], used: set[tuple[str
     hits = {
         (split, pattern)
         for split, pattern in patterns
-        if pattern.rstrip("/") in names or any(fnmatchcase(name, pattern) for name in names)
+        if pattern.rstrip("/") in names or any(fnmatchcase(name, literal(pattern)) for name in names)
     }
     used |= hits
     splits = {split for split, _ in hits}

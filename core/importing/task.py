@@ -20,7 +20,7 @@ from unistd.core.importing.join import in_time, in_turn, same_grid, same_times
 from unistd.core.importing.layout import Block, blocks
 from unistd.core.importing.mask import mask_files, masked
 from unistd.core.importing.readers import open_file
-from unistd.core.importing.splits import Names, divide
+from unistd.core.importing.splits import Names, divide, patterns_of
 from unistd.core.importing.times import Times
 from unistd.core.task import Channel, Cycle, FrameSequence, Task, TaskCard, Window
 
@@ -62,7 +62,7 @@ class ImportedTask(Task):
 
     @cached_property
     def card(self) -> TaskCard:
-        """The protocol; its version is a hash of the import card and of the names and sizes of the files."""
+        """The protocol; its version is a hash of the import card, of its lists, and of the files' names and sizes."""
         own = self.own
         return TaskCard(
             name=own.name,
@@ -89,7 +89,10 @@ class ImportedTask(Task):
         parts = [part for path in paths for part in raw_files(path)]
         sizes = {relative(Path(part), self._folder): Path(part).stat().st_size for part in parts}
         unused = {"mask"} if self.own.mask is None else None  # so that stores made before there were masks stay valid
-        content = json.dumps([self.own.model_dump(mode="json", exclude=unused), sizes], sort_keys=True)
+        facts: list[Any] = [self.own.model_dump(mode="json", exclude=unused), sizes]
+        if self.own.split.lists is not None:
+            facts.append(patterns_of(self.own.split.lists, self._folder))
+        content = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     @cached_property
@@ -199,7 +202,7 @@ def _stacked(parts: Sequence[Block], names: Sequence[Sequence[str]], channels: S
             message = f"its variables have '{len(first.frames)}' and '{len(part.frames)}' frames"
             raise DataError(message, where=str(first.path), help="give each 'files' of its own, or leave one out")
     frames = _ordered([part.frames for part in parts], names, channels)
-    return Block(name=first.name, path=first.path, frames=frames, times=first.times, y=first.y, x=first.x)
+    return replace(first, frames=frames)
 
 
 def _ordered(parts: Sequence[Any], names: Sequence[Sequence[str]], channels: Sequence[str]) -> Any:

@@ -49,8 +49,11 @@ def _av(path: Path) -> Any:
 
 
 def _stamps(container: Any, stream: Any) -> list[int]:
-    """Return the time stamp of each frame, in order, without decoding any."""
-    packets = [packet for packet in container.demux(stream) if packet.size]
+    """Return the time stamp of each frame, in order, without decoding any.
+
+    A video that was cut without being made again begins with packets that players only need to decode the next ones.
+    """
+    packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
     return sorted(packet.dts if packet.pts is None else packet.pts for packet in packets)
 
 
@@ -63,7 +66,7 @@ def _load_video(path: Path, stamps: tuple[int, ...], bands: int, selection: Piec
             stream = container.streams.video[0]
             if wanted.start:
                 container.seek(stamps[wanted.start], stream=stream, backward=True)
-            frames = list(_decode(container, stream, stamps[wanted.start], len(wanted), bands))
+            frames = list(_decode(container, stream, stamps[wanted.start : wanted.stop], bands))
     except av.FFmpegError as error:
         raise ValueError(str(error)) from error
     if len(frames) != len(wanted):
@@ -72,10 +75,15 @@ def _load_video(path: Path, stamps: tuple[int, ...], bands: int, selection: Piec
     return np.stack(frames)[:, selection[1], selection[2], selection[3]]
 
 
-def _decode(container: Any, stream: Any, first: int, count: int, bands: int) -> Iterator[NDArray[np.uint8]]:
+def _decode(container: Any, stream: Any, stamps: Sequence[int], bands: int) -> Iterator[NDArray[np.uint8]]:
+    """Give the frames that have these stamps."""
+    count = len(stamps)
     for frame in container.decode(stream):
-        if frame.pts is not None and frame.pts < first:
+        if frame.pts is not None and frame.pts < stamps[0]:
             continue
+        if frame.pts is not None and frame.pts != stamps[-count]:
+            what = f"a frame has the time stamp '{frame.pts}' where its packets have {stamps[-count]}"
+            raise DataError(what, where=str(container.name), help="make the video again, not by copying its stream")
         pixels: NDArray[np.uint8] = frame.to_ndarray(format="gray" if bands == 1 else "rgb24")
         yield pixels[:, :, None] if bands == 1 else pixels
         count -= 1

@@ -13,8 +13,7 @@ from unistd.core.ranked import ranked_adapters
 from unistd.core.training.settings import AdamW
 
 TRUNK = ("backbone.", "model.backbone.")
-"""How the names of all parameters in a trunk begin, adapters and temporal modules among them: of what pre-trains it, and
-of a forecaster."""
+"""How names of what is in a trunk begin, adapters and temporal modules among it: in pre-training, in a forecaster."""
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 

@@ -69,6 +69,29 @@ def test_the_same_card_and_files_are_not_imported_twice(card, tmp_path, capsys):
     assert "the store was made of another card or other files\n  help: remove the folder" in capsys.readouterr().err
 
 
+def test_a_store_of_other_values_or_other_lists_is_not_taken_for_the_same(card, tmp_path, capsys):
+    words = ["data", "import", str(card), "--out", str(tmp_path / "waves.zarr")]
+    assert main(words) == 0
+    frames = np.load(tmp_path / "frames.npy")
+    np.save(tmp_path / "frames.npy", frames)  # touched, and the same
+    assert main(words) == 0
+    np.save(tmp_path / "frames.npy", frames + 1)
+    assert main(words) == 1
+    assert f"the store was made before '{tmp_path / 'frames.npy'}' was changed" in capsys.readouterr().err
+    for split in ("train", "val", "test"):
+        np.save(tmp_path / f"{split}.npy", frames)
+        (tmp_path / f"{split}.txt").write_text(f"{split}.npy\n")
+    lists = "{train: [train.txt], val: [val.txt], test: [test.txt]}"
+    listed = CARD.replace("{fractions: [0.6, 0.2, 0.2]}", f"{{lists: {lists}}}\nsequence: file")
+    card.write_text(listed.replace("[frames.npy]", "['t*.npy', val.npy]"))
+    words[-1] = str(tmp_path / "listed.zarr")
+    assert main(words) == 0
+    (tmp_path / "val.txt").write_text("test.npy\n")
+    (tmp_path / "test.txt").write_text("val.npy\n")
+    assert main(words) == 1
+    assert "the store was made of another card or other files" in capsys.readouterr().err
+
+
 def test_errors_of_a_card_are_shown_with_their_place(card, capsys):
     card.write_text(CARD.replace("unit: m s-1", "units: m s-1"))
     assert main(["data", "import", str(card), "--out", "x.zarr"]) == 2

@@ -139,9 +139,23 @@ def test_what_hdf5_does_not_heed_is_said(read, noise, tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("height", data=noise(8, 3, 4)).attrs["scale_factor"] = 0.1
     with pytest.raises(
-        DataError, match=r"attribute 'scale_factor', which format 'hdf5' does not heed\n.*format: netcdf"
+        DataError,
+        match=r"attribute 'scale_factor', which is not heeded in this format\n.*card's scale_factor; format: netcdf",
     ):
-        read(files=["a.h5"])
+        read(files=["a.h5"], fill_value=-999)
+    assert len(read(files=["a.h5"], scale_factor=0.1)) == 1
+
+
+def test_brackets_of_a_name_stand_for_themselves(read, noise, tmp_path):
+    values = noise(8, 3, 4)
+    np.save(tmp_path / "mine [1].npy", values)
+    np.save(tmp_path / "mine 1.npy", noise(9, 3, 4))
+    (found,) = read(files=["mine [1].npy"])
+    np.testing.assert_array_equal(found.frames[:, 0], values)
+    np.save(tmp_path / "clips.npy", noise(12, 6, 3, 4))
+    names = {"train": ["clips.npy[1*]", "clips.npy[0]"], "val": ["clips.npy[[2-5]]"], "test": ["clips.npy[6]"]}
+    with pytest.raises(DataError, match=r"'clips.npy\[2\]' is of no split"):
+        read(files=["clips.npy"], dims=["sequence", "time", "y", "x"], split={"names": names})
 
 
 def test_another_unit_is_refused(read, noise, tmp_path):

@@ -102,6 +102,19 @@ def test_a_moving_mask_takes_no_part_and_an_undeclared_one_stops(write, task, no
         prepare(task(**{**LABELLED, "missing": "error"}, files=["a.nc"]), tmp_path / "other.zarr")
 
 
+@pytest.mark.parametrize("name", ["a.nc", "a.zarr"])
+def test_each_place_on_an_axis_named_sequence_is_a_sequence(write, read, noise, name):
+    values = noise(6, 5, 3, 4)
+    start = {"start": "2000-01-01"}
+    write(name, values=values, dims=("sequence", "time", "lat", "lon"), times={"values": np.arange(5.0)})
+    card = {**LABELLED, "files": [name], "time": start}
+    found = read(**card)
+    assert [own.name for own in found] == [f"{name}[{i}]" for i in range(6)]
+    np.testing.assert_array_equal(np.stack([own.frames[:, 0] for own in found]), values)
+    with pytest.raises(DataError, match=r"an axis 'sequence', and sequence: all\n  help: leave it out"):
+        read(**card, sequence="all")
+
+
 def test_a_level_of_length_one_is_dropped_and_of_more_is_picked(write, only, noise):
     values = noise(8, 1, 3, 4)
     write(values=values, dims=("time", "lev", "lat", "lon"))
@@ -109,8 +122,11 @@ def test_a_level_of_length_one_is_dropped_and_of_more_is_picked(write, only, noi
     values = noise(8, 2, 3, 4)
     write("b.nc", values=values, dims=("time", "lev", "lat", "lon"), coords={"lev": ("lev", [1000.0, 850.0])})
     np.testing.assert_array_equal(only("b.nc", select={"lev": 850}).frames[:, 0], values[:, 1])
-    with pytest.raises(DataError, match=r"axis 'lev' has no '500'\n  help: it holds 1000, 850"):
+    with pytest.raises(DataError, match=r"axis 'lev' has no '500'\n  help: it holds 1000.0, 850.0"):
         only("b.nc", select={"lev": 500})
+    for name, held, asked in (("c.nc", [0.49402499198913574, 1.5], 0.494025), ("d.nc", ["r1i1p1f1", "r2"], 0)):
+        write(name, values=values, dims=("time", "lev", "lat", "lon"), coords={"lev": ("lev", held)})
+        np.testing.assert_array_equal(only(name, select={"lev": asked}).frames[:, 0], values[:, 0])
     with pytest.raises(DataError, match=r"axis 'lev' of 't' has 2 places .*\n  help: select: \{lev: …\}"):
         only("b.nc")
 

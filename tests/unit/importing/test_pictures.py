@@ -142,6 +142,16 @@ def test_geotiff_s_missing_value_has_to_be_the_card_s(tifffile, read, noise, tmp
     assert len(read(**card, fill_value=-9999, missing="mask")) == 1
 
 
+def test_geotiff_s_missing_value_is_that_of_its_type(tifffile, read, noise, tmp_path):
+    card = {**FRAMES, "files": ["*.tif"], "time": {"pattern": "%Y%m%d.tif"}, "missing": "mask"}
+    geotiff(tifffile, tmp_path / "20210101.tif", noise(5, 6), nodata="-3.4028234663852886e+38")
+    with pytest.raises(DataError, match=r"help: fill_value: -3\.4028234663852886e\+38, and"):
+        read(**card, fill_value=-3.4e38)
+    assert len(read(**card, fill_value=-3.4028234663852886e38)) == 1
+    geotiff(tifffile, tmp_path / "20210101.tif", noise(5, 6, dtype=np.uint8), nodata="-9999")  # none can be
+    assert len(read(**card)) == 1
+
+
 def test_without_tifffile_the_extra_is_named(tifffile, read, noise, tmp_path, monkeypatch):
     geotiff(tifffile, tmp_path / "20210101.tif", noise(5, 6))
     monkeypatch.setitem(__import__("sys").modules, "tifffile", None)

@@ -56,6 +56,20 @@ def test_pieces_are_the_frames_of_the_whole(av, task, tmp_path, monkeypatch):
     np.testing.assert_array_equal(whole.frames.compute(), parts.frames.compute())
 
 
+def test_a_film_cut_by_copying_its_stream_has_the_frames_that_players_show(av, read, tmp_path, monkeypatch):
+    monkeypatch.setattr("unistd.core.importing.field.PIECE", 7 * 16 * 32)
+    film(av, tmp_path / "a.mp4")
+    with av.open(str(tmp_path / "a.mp4")) as source, av.open(str(tmp_path / "b.mp4"), "w") as cut:
+        stream = source.streams.video[0]
+        copy, back = cut.add_stream_from_template(stream), round(0.2 / stream.time_base)  # five frames
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts - back, packet.dts - back, copy
+                cut.mux(packet)
+    (found,) = read(**GREY, files=["b.mp4"])
+    assert bar(found.frames) == list(range(5, 24))
+
+
 def test_a_film_cut_short_is_named(av, read, tmp_path):
     film(av, tmp_path / "a.avi", frames=60)
     path = tmp_path / "a.avi"
