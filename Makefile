@@ -54,7 +54,7 @@ bench-resume: install ## kill a run at 100 moments, go on, compare every bit; re
 bench-prepare: install ## MB/s of a conversion with 1 and 2 workers; rewrites benchmarks/results/prepare.json (about 3 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/prepare.py --json benchmarks/results/prepare.json
 
-bench-joint: install ## one model for all tasks beside its rivals, 3 seeds, and what each part brings (an hour and more on two cores)
+bench-joint: install ## one model for all tasks beside its rivals, 3 seeds, and what each part brings (an hour and a half on two cores)
 	$(BIN)/unistd pretrain benchmarks/joint/pretrain.yaml $(if $(wildcard runs/joint-pretrain/spec.json),--resume)
 	$(BIN)/unistd compare benchmarks/joint/spec.yaml --variants benchmarks/joint/rivals.yaml --seeds 3 \
 		--single ra-moe --single gsta --jobs 2 --out runs/rivals

@@ -21,7 +21,7 @@ def recorded(name: str = "joint") -> Summary:
     return summarise([Outcome(**run) for run in record["runs"]], record["heads_only"])
 
 
-@pytest.mark.parametrize(("name", "tables"), [("joint", 2), ("ablation", 1), ("joint_long", 1)])
+@pytest.mark.parametrize(("name", "tables"), [("joint", 2), ("ablation", 1), ("joint_long", 1), ("joint_real", 1)])
 def test_the_tables_of_the_page_are_those_of_the_records(name, tables):
     page = (ROOT / "docs" / "comparison.md").read_text().splitlines()
     rows = [row for part in markdown(recorded(name), "test").split("\n\n| ")[: tables + 1] for row in part.splitlines()]
