@@ -31,7 +31,7 @@ from unistd.registry.packages import package_versions
 from unistd.registry.registry import Registry
 from unistd.registry.run_spec import RunSpec
 from unistd.registry.same_spec import same_spec
-from unistd.registry.variants import Trial, check_budgets, load_variants, trials
+from unistd.registry.variants import Trial, check_alone, check_budgets, load_variants, trials
 
 NO_TRUNK = "identity"
 """The trunk that does nothing, which makes a variant the heads-only control."""
@@ -72,6 +72,7 @@ def compare(
     schedules = {name: _schedule(spec, registry, stores[name]) for name, spec in chosen.items()}
     check_budgets({name: _samples(spec, schedules[name]) for name, spec in chosen.items()})
     planned = trials(chosen, schedules, seeds, single, out / "runs")
+    check_alone(planned, registry)
     open_ones = [trial for trial in planned if not _finished(trial, stores[trial.variant], split, registry)]
     _show_plan(console, planned, open_ones, schedules, chosen)
     failures = list(run_trials(open_ones, split, jobs, console))

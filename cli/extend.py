@@ -136,7 +136,7 @@ def _command(
     """Return what the user typed, without ``--resume``."""
     words = ["unistd", "extend", str(run), "--out", str(out), "--checkpoint", checkpoint]
     for option, value in (("--replay", replay), ("--experts", experts)):
-        words += [] if value is None else [option, f"{value:g}"]
+        words += [] if value is None else [option, str(value)]
     for option, values in (("--task", given), ("-o", overrides)):
         words += [word for value in values for word in (option, value)]
     return shlex.join(words)

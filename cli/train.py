@@ -102,8 +102,9 @@ def show_plan(run: JointRun, schedule: JointSchedule, console: Console) -> None:
             f"{seen['epoch']:.1f}",
         )
     console.print(table)
-    phase = RankPhase.of(run.forecaster, run.spec.training.steps, schedule.epoch)
-    if phase is not None and not ranks_are_fixed(run.forecaster):
+    fixed = ranks_are_fixed(run.forecaster)  # by the run that this one extends, whose phase need not fit here
+    phase = None if fixed else RankPhase.of(run.forecaster, run.spec.training.steps, schedule.epoch)
+    if phase is not None:
         share = "add up freely" if phase.allowed is None else f"share {phase.allowed} components"
         console.print(
             f"ranks learn for {phase.end} steps and {share}; each moves by up to {phase.lr:.2g} a step", highlight=False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import cast
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,7 @@ class UnifiedModel(nn.Module):
         self.heads = nn.ModuleDict(heads)
         self._sites: dict[str, Site] = {}
         self._extended: list[AdaptedLinear] = []
+        self._still: tuple[nn.Module, ...] = ()
         if temporal is not None:
             self._place_temporal(temporal)
         if adapter is not None:
@@ -104,6 +105,18 @@ class UnifiedModel(nn.Module):
     def trunk_parameters(self) -> dict[str, nn.Parameter]:
         """Return the backbone's own parameters, without adapters and temporal modules, by their original names."""
         return dict(self._trunk)
+
+    def keep_still(self, modules: Iterable[nn.Module]) -> None:
+        """Let ``modules`` stay in inference mode, also in training: their running statistics do not learn."""
+        self._still = tuple(modules)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Put all but what is kept still into training mode, or all into inference mode."""
+        super().train(mode)
+        for module in self._still:
+            module.eval()
+        return self
 
     def forward(self, x: Tensor, task: str) -> Tensor:
         """Forecast ``task`` from normalised frames ``x`` (B, T, C, H, W) as normalised frames (B, T', C', H, W).

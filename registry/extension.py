@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from unistd.core.errors import CheckpointError, ModelError, UsageError
 from unistd.core.forecaster import Forecaster
@@ -35,6 +35,8 @@ def extend_model(spec: RunSpec, registry: Registry, model: UnifiedModel, router:
         for name, parameter in model.named_parameters():
             if not _is_new(spec, name):
                 parameter.requires_grad_(False)
+        old = (module for name, module in model.named_modules() if not _is_new(spec, f"{name}."))
+        model.keep_still(module for module in old if isinstance(module, nn.modules.batchnorm._BatchNorm))
 
 
 def taken_over(spec: RunSpec, forecaster: Forecaster) -> dict[str, Tensor]:

@@ -79,6 +79,9 @@ class PretrainSpec(Spec):
     def _learns(cls, backbone: Choice) -> Choice:
         if getattr(backbone.config, "freeze", False):
             raise _at(("freeze",), "must be false in pre-training, got 'true'", "backbone: {…, freeze: false}")
+        if not hasattr(backbone.config, "pretrained"):
+            message = f"must take 'pretrained' weights to be of use, got '{backbone.kind}'"
+            raise _at(("kind",), message, "a vision transformer, such as timm-vit")
         return backbone
 
     @model_validator(mode="after")

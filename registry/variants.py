@@ -10,6 +10,7 @@ from pathlib import Path
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.errors import UsageError
 from unistd.registry.document import Document
+from unistd.registry.implementer import Implementer
 from unistd.registry.registry import Registry
 from unistd.registry.run_spec import RunSpec
 from unistd.registry.spec import load_spec
@@ -119,6 +120,19 @@ def trials(
             if name in apart:
                 found += [Trial(name, seed, task, _alone(own, task, schedules[name])) for task in spec.tasks]
     return found
+
+
+def check_alone(planned: Iterable[Trial], registry: Registry) -> None:
+    """Ask the plug-ins about the runs of one task alone before the first run begins: they have fewer steps.
+
+    Raises:
+        UsageError: One has an objection, such as a rank phase that is longer than the training.
+    """
+    implementers = [own for info in registry.plugins if (own := Implementer.of_plugin(info))]
+    for trial in planned:
+        for issue in (issue for own in implementers if trial.alone for issue in own.check(trial.spec)):
+            message = f"'{trial.variant}' cannot train task '{trial.alone}' alone: {issue.message}"
+            raise UsageError(message, help=issue.help)
 
 
 def _alone(spec: RunSpec, task: str, schedule: JointSchedule) -> RunSpec:

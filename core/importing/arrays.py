@@ -19,7 +19,7 @@ from unistd.core.data.npz import npz_head
 from unistd.core.errors import DataError
 from unistd.core.importing.card import ImportCard
 from unistd.core.importing.field import Field, Pieces, check_packing, check_whole, no_such
-from unistd.core.importing.times import Times, decode_times
+from unistd.core.importing.times import UNDATED, Dated, dated
 
 _UNPACKING = Lock()
 """Whole arrays of npz files are unpacked one at a time."""
@@ -46,14 +46,22 @@ def open_npz(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Fie
     for key in keys:
         if key not in heads:
             raise no_such(key, held, path)
-    times = None
+    times, calendar = UNDATED
     if card.time is not None and (name := card.time.coordinate) is not None:
         if name not in held:
             raise no_such(name, held, path)
         values = _load_npz(path, name, ())
-        times = decode_times(values, card.time.units or "", card.time.calendar or "", card.step, path)
+        times, calendar = dated(values, card.time.units or "", card.time.calendar or "", card.step, path)
     return {
-        key: Field(path=path, key=key, shape=shape, dtype=dtype, load=partial(_load_npz, path, key), times=times)
+        key: Field(
+            path=path,
+            key=key,
+            shape=shape,
+            dtype=dtype,
+            load=partial(_load_npz, path, key),
+            times=times,
+            calendar=calendar,
+        )
         for key, (shape, dtype, _) in heads.items()
     }
 
@@ -72,7 +80,7 @@ def open_hdf5(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Fi
         check_self_contained(file, path)
         held: list[str] = []
         file.visititems(lambda name, node: held.append(name) if isinstance(node, h5py.Dataset) else None)
-        times = _hdf5_times(file, held, card, path)
+        times, calendar = _hdf5_times(file, held, card, path)
         found = {}
         for key in keys:
             data = _dataset(file, key, held, path)
@@ -85,18 +93,19 @@ def open_hdf5(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Fi
                 load=partial(_load_hdf5, path, key),
                 unit=_text(data.attrs.get("units", data.attrs.get("Unit", ""))),
                 times=times,
+                calendar=calendar,
             )
     return found
 
 
-def _hdf5_times(file: h5py.File, held: list[str], card: ImportCard, path: Path) -> Times | None:
+def _hdf5_times(file: h5py.File, held: list[str], card: ImportCard, path: Path) -> Dated:
     if card.time is None or card.time.coordinate is None:
-        return None
+        return UNDATED
     data = _dataset(file, card.time.coordinate, held, path)
     units = card.time.units or _text(data.attrs.get("units", ""))
     calendar = card.time.calendar or _text(data.attrs.get("calendar", ""))
     check_whole(data.shape, data.dtype, path, f"'{card.time.coordinate}'")
-    return decode_times(data[()], units, calendar, card.step, path)
+    return dated(data[()], units, calendar, card.step, path)
 
 
 def _dataset(file: h5py.File, key: str, held: list[str], path: Path) -> h5py.Dataset:

@@ -45,6 +45,7 @@ class Field:
         dims: The file's own names of the axes; empty where it has none.
         unit: What the file says the unit is; empty where it says nothing.
         times: (time,) datetime64[ms], where the file says them.
+        calendar: That of the times, where they were laid out from another than the usual one.
         axes: Coordinates by the file's own name of their axis.
     """
 
@@ -56,6 +57,7 @@ class Field:
     dims: tuple[str, ...] = ()
     unit: str = ""
     times: NDArray[np.datetime64] | None = None
+    calendar: str = ""
     axes: Mapping[str, Axis] = field(default_factory=dict)
 
     @property

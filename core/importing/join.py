@@ -12,7 +12,7 @@ import numpy as np
 from unistd.core.errors import DataError
 from unistd.core.importing.card import ImportCard
 from unistd.core.importing.layout import Block
-from unistd.core.importing.times import Times, counted, time_in_name
+from unistd.core.importing.times import Times, counted, from_year, time_in_name
 
 _ONE_EACH = "sort the frames by time and keep one of each"
 
@@ -55,7 +55,7 @@ def in_turn(blocks: Sequence[Block]) -> tuple[list[Block], Times]:
     Raises:
         DataError: Times do not rise, two files hold the same time, or files differ in grid or type; names the file.
     """
-    whole = [(block, _rising(block)) for block in blocks]
+    whole = [(block, _rising(block)) for block in _from_one_year(blocks)]
     ordered = sorted(whole, key=lambda pair: pair[1][0])
     for (before, earlier), (after, later) in pairwise(ordered):
         if later[0] <= earlier[-1]:
@@ -66,6 +66,20 @@ def in_turn(blocks: Sequence[Block]) -> tuple[list[Block], Times]:
             types = f"type '{after.frames.dtype}', '{ordered[0][0].name}' has {ordered[0][0].frames.dtype}"
             raise DataError(f"holds frames of {types}", where=str(after.path), help="store all files in one type")
     return [block for block, _ in ordered], np.concatenate([times for _, times in ordered])
+
+
+def _from_one_year(blocks: Sequence[Block]) -> list[Block]:
+    """Lay files of another calendar out from one January, so that no day is missing or doubled between two of them."""
+    own = [block for block in blocks if block.calendar and block.times is not None and len(block.times)]
+    if len(own) < 2:
+        return list(blocks)
+    first = min(block.times[0].astype("datetime64[Y]").astype(int) + 1970 for block in own if block.times is not None)
+    return [
+        replace(block, times=from_year(block.times, block.calendar, first))
+        if block.calendar and block.times is not None and len(block.times)
+        else block
+        for block in blocks
+    ]
 
 
 def _rising(block: Block) -> Times:

@@ -18,7 +18,7 @@ from unistd.core.data.hdf5 import check_self_contained
 from unistd.core.data.zarr_heads import check_heads
 from unistd.core.importing.card import ImportCard
 from unistd.core.importing.field import Axis, Field, Pieces, check_packing, check_whole, no_such
-from unistd.core.importing.times import Times, decode_times
+from unistd.core.importing.times import UNDATED, Dated, dated
 
 
 def open_netcdf(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:
@@ -30,7 +30,7 @@ def open_netcdf(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, 
         for key in keys:
             if key not in data.variables:
                 raise no_such(key, [str(name) for name in data.data_vars], path)
-        times: dict[tuple[str, ...], Times | None] = {}
+        times: dict[tuple[str, ...], Dated] = {}
         return {key: _field(data, key, card, path, times) for key in keys}
 
 
@@ -47,6 +47,7 @@ def open_zarr(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Fi
         return open_netcdf(path, keys, card)
     for key, array in arrays.items():
         check_packing(array.attrs, key, card, path)
+    times, calendar = _plain_times(group, card, path)
     return {
         key: Field(
             path=path,
@@ -55,7 +56,8 @@ def open_zarr(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Fi
             dtype=array.dtype,
             load=partial(_load_plain, path, key),
             unit=str(array.attrs.get("units", "")),
-            times=_plain_times(group, card, path),
+            times=times,
+            calendar=calendar,
         )
         for key, array in arrays.items()
         if isinstance(array, zarr.Array)
@@ -67,16 +69,16 @@ def _named(array: Any) -> bool:
     return None not in names
 
 
-def _plain_times(group: zarr.Group, card: ImportCard, path: Path) -> Times | None:
+def _plain_times(group: zarr.Group, card: ImportCard, path: Path) -> Dated:
     if card.time is None or card.time.coordinate is None:
-        return None
+        return UNDATED
     if card.time.coordinate not in group:
         raise no_such(card.time.coordinate, [name for name, _ in group.arrays()], path)
     array: Any = group[card.time.coordinate]
     check_whole(array.shape, array.dtype, path, f"'{card.time.coordinate}'")
     units = card.time.units or str(array.attrs.get("units", ""))
     calendar = card.time.calendar or str(array.attrs.get("calendar", ""))
-    return decode_times(np.asarray(array[:]), units, calendar, card.step, path)
+    return dated(np.asarray(array[:]), units, calendar, card.step, path)
 
 
 def _load_plain(path: Path, key: str, selection: Pieces) -> NDArray[Any]:
@@ -105,9 +107,7 @@ def _decoded(data: xr.Dataset, name: str) -> xr.Variable:
     return xr.conventions.decode_cf_variable(name, data.variables[name], decode_times=False)
 
 
-def _field(
-    data: xr.Dataset, key: str, card: ImportCard, path: Path, known: dict[tuple[str, ...], Times | None]
-) -> Field:
+def _field(data: xr.Dataset, key: str, card: ImportCard, path: Path, known: dict[tuple[str, ...], Dated]) -> Field:
     variable, raw = _decoded(data, key), data.variables[key]
     dims = tuple(map(str, variable.dims))
     if dims not in known:
@@ -121,7 +121,8 @@ def _field(
         load=partial(_load, path, key),
         dims=dims,
         unit=str(raw.attrs.get("units", "")),
-        times=known[dims],
+        times=known[dims].times,
+        calendar=known[dims].calendar,
         axes={dim: _axis(data, dim, path) for dim in dims if dim in data.variables and data.variables[dim].ndim == 1},
     )
 
@@ -133,7 +134,7 @@ def _axis(data: xr.Dataset, dim: str, path: Path) -> Axis:
     return _decoded(data, dim).values, {name: str(held[name]) for name in kept if name in held}
 
 
-def _times(data: xr.Dataset, dims: tuple[str, ...], card: ImportCard, path: Path) -> Times | None:
+def _times(data: xr.Dataset, dims: tuple[str, ...], card: ImportCard, path: Path) -> Dated:
     if card.time is None:
         known = [
             str(n)
@@ -146,12 +147,12 @@ def _times(data: xr.Dataset, dims: tuple[str, ...], card: ImportCard, path: Path
         if name is not None and name not in data.variables:
             raise no_such(name, [str(held) for held in data.variables], path)
     if name is None:
-        return None
+        return UNDATED
     attributes, asked = data.variables[name].attrs, card.time
     check_whole(data.variables[name].shape, data.variables[name].dtype, path, f"'{name}'")
     units = (asked.units if asked else None) or str(attributes.get("units", ""))
     calendar = (asked.calendar if asked else None) or str(attributes.get("calendar", ""))
-    return decode_times(np.asarray(_decoded(data, name).values), units, calendar, card.step, path)
+    return dated(np.asarray(_decoded(data, name).values), units, calendar, card.step, path)
 
 
 def _load(path: Path, key: str, selection: Pieces) -> NDArray[Any]:

@@ -34,6 +34,7 @@ class Block:
         frames: (time, channel, y, x), lazy.
         times: (time,), where known so far.
         y, x: Coordinates, where the file has any.
+        calendar: That of the times, where they were laid out from another than the usual one.
         clip: Whether it is one place on the axis ``sequence``.
     """
 
@@ -43,6 +44,7 @@ class Block:
     times: Times | None
     y: Axis | None
     x: Axis | None
+    calendar: str = ""
     clip: bool = False
 
 
@@ -74,7 +76,8 @@ def blocks(field: Field, card: ImportCard, channels: Sequence[str], name: str) -
     if card.longitude == "wrap":
         x, west_to_east = _wrapped(x, field.path)
         array = array[..., west_to_east]
-    first = Block(name=name, path=field.path, frames=array[0], times=_own_times(field, array.shape[1]), y=y, x=x)
+    times = _own_times(field, array.shape[1])
+    first = Block(name=name, path=field.path, frames=array[0], times=times, y=y, x=x, calendar=field.calendar)
     if "sequence" not in order:
         return [first]
     return [replace(first, name=f"{name}[{i}]", frames=array[i], clip=True) for i in range(len(array))]

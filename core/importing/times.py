@@ -7,7 +7,7 @@ import warnings
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -72,6 +72,33 @@ def _months(values: NDArray[Any], since: str, calendar: str, path: Path) -> Time
         raise DataError(f"'months since {since}' of calendar '{calendar}' has no date", where=str(path))
     first = np.datetime64(f"{int(date[1]):04d}-{int(date[2]):02d}", "M")
     return (first + values.astype(np.int64)).astype("datetime64[ms]")
+
+
+class Dated(NamedTuple):
+    """Times (time,) of a file, where it says them, and their calendar where they were laid out from another one."""
+
+    times: Times | None
+    calendar: str
+
+
+UNDATED = Dated(None, "")
+
+
+def dated(values: NDArray[Any], units: str, calendar: str, step: Step, path: Path) -> Dated:
+    """Return what ``decode_times`` does, and the calendar where files of several years have to be laid out anew."""
+    usual = not calendar or calendar.lower() in USUAL or step[1] == "M" or _SINCE.fullmatch(units.strip())
+    return Dated(decode_times(values, units, calendar, step, path), "" if usual else calendar)
+
+
+def from_year(times: Times, calendar: str, year: int) -> Times:
+    """Return ``times`` (time,), which are laid out from the January of their own first year, from that of ``year``."""
+    import cftime
+
+    own = int(times[0].astype("datetime64[Y]").astype(np.int64)) + 1970
+    true = (cftime.datetime(y, 1, 1, calendar=calendar).toordinal() for y in (own, year))
+    usual = (np.datetime64(f"{y:04d}-01-01").astype(np.int64) for y in (own, year))
+    apart = [int(later) - int(earlier) for later, earlier in (true, usual)]
+    return np.asarray(times + np.timedelta64(apart[0] - apart[1], "D").astype("timedelta64[ms]"))
 
 
 def _other_calendar(dates: NDArray[Any], step: Step) -> Times:

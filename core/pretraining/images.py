@@ -61,7 +61,7 @@ class ImageStills(Stills):
     def _square(self, file: Path, y: float, x: float) -> NDArray[np.uint8]:
         try:
             with Image.open(file) as opened:
-                image = opened.convert("RGB")
+                image = _rgb(opened, file)
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             raise DataError(f"'{file.name}' cannot be read as a picture: {error}", where=str(file)) from error
         share = self.size / min(image.size)
@@ -69,6 +69,16 @@ class ImageStills(Stills):
         left, top = round(x * (width - self.size)), round(y * (height - self.size))
         resized = image.resize((width, height), Image.Resampling.BICUBIC)
         return np.asarray(resized.crop((left, top, left + self.size, top + self.size)))
+
+
+def _rgb(opened: Image.Image, file: Path) -> Image.Image:
+    """Return a picture in 8 bits; Pillow would cut off all that is above 255."""
+    if opened.mode.startswith("I;16"):
+        opened = Image.fromarray((np.asarray(opened) // 257).astype(np.uint8))
+    elif opened.mode in ("I", "F"):
+        message = f"'{file.name}' has values of mode '{opened.mode}', whose range nobody knows"
+        raise DataError(message, where=str(file), help="write pictures of 8 or 16 bits")
+    return opened.convert("RGB")
 
 
 def image_source(name: str, folder: Path, patch: int, size: int) -> FrameSource:

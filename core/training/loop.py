@@ -31,7 +31,7 @@ from unistd.core.training.optimizer import build_optimizer, compacted_state, loa
 from unistd.core.training.pieces import check_divisible, first_windows, pieces
 from unistd.core.training.progress import Progress
 from unistd.core.training.rank_phase import RankPhase
-from unistd.core.training.replicas import Exchange, check_equal_weights
+from unistd.core.training.replicas import Exchange, check_equal_weights, share_statistics
 from unistd.core.training.run_folder import RunFolder
 from unistd.core.training.settings import TrainingSettings
 from unistd.core.training.shards import Shards, unite, whole
@@ -120,7 +120,7 @@ class JointTraining:
         self.clipped: list[nn.Parameter] = []
         self.ranks: list[nn.Parameter] = []
         self.best: dict[str, Any] = {}
-        self.average = Average(forecaster, settings.ema) if settings.ema else None
+        self.average: Average | None = None
         self.trunk = trunk_digest(forecaster.model.trunk_parameters()) if trunk_is_frozen(forecaster) else ""
         for task, batch in reader.schedule.batches.items():
             check_divisible(task, batch, settings.accumulate, this_process()[1])
@@ -137,8 +137,7 @@ class JointTraining:
         first, restored = 0, {}
         tally = Tally(self.settings.nonfinite, self.settings.diverged)
         if checkpoint is None:
-            wrapped, optimizer = self._setup()
-            begin_random(self.reader.schedule.seed)
+            wrapped, optimizer = self._start()
         else:
             first, restored = checkpoint.step, account(checkpoint, self.versions)
             wrapped, optimizer = self._restore(checkpoint, tally)
@@ -199,10 +198,17 @@ class JointTraining:
         self.best = dict(checkpoint.state["best"])
         wrapped, optimizer = self._setup()
         restore_progress(checkpoint, self.forecaster, optimizer.optimizer)
-        if self.average and self.settings.ema:
+        if self.settings.ema:
             self.average = Average(self.forecaster, self.settings.ema)  # of the shapes and on the device of now
             copy_strictly(checkpoint.tensors["average"], self.average.tensors)
         tally.restore(checkpoint.state["tally"], self.fabric.device)
+        return wrapped, optimizer
+
+    def _start(self) -> tuple[Any, Any]:
+        wrapped, optimizer = self._setup()
+        if self.settings.ema:
+            self.average = Average(self.forecaster, self.settings.ema)  # on the device of now
+        begin_random(self.reader.schedule.seed)
         return wrapped, optimizer
 
     def _setup(self) -> tuple[Any, Any]:
@@ -249,12 +255,12 @@ class JointTraining:
         windows = len(batch.past) // self.settings.accumulate
         fits = None  # of a sharded trunk, of which no process can try anything by itself
         if not isinstance(self.fabric.strategy, Shards):
-            fits = fitting(windows, lambda n: self._worked_through(first_windows(batch, n), wrapped, valid))
-        raise out_of_memory(batch.task, step, len(batch.past), fits)
+            fits = fitting(windows, lambda n: self._worked_through(first_windows(batch, n), wrapped, valid, parts=1))
+        raise out_of_memory(batch.task, step, len(batch.past), fits, self.exchange.count)
 
-    def _worked_through(self, batch: Batch, wrapped: Any, valid: int) -> Tensor:
+    def _worked_through(self, batch: Batch, wrapped: Any, valid: int, parts: int = 0) -> Tensor:
         total = torch.zeros((), device=batch.past.device)
-        for past, future, share in pieces(batch, self.settings.accumulate, valid):
+        for past, future, share in pieces(batch, parts or self.settings.accumulate, valid):
             loss = wrapped(batch.task, past, future) * (share * self.exchange.count)  # a mean over processes follows
             self.fabric.backward(loss)
             total = total + loss.detach()
@@ -302,6 +308,7 @@ class JointTraining:
 
     def _validate(self, log: JsonLines, step: int, optimizer: AdamW) -> None:
         schedule = self.reader.schedule
+        share_statistics(self.forecaster)
         with whole(self.fabric), self.average.in_use() if self.average else nullcontext():
             result = validate(self.forecaster, self.validation, schedule.batches, self.fabric.device)
         better = not self.best or result.score < self.best["score"]

@@ -31,13 +31,15 @@ def fitting(windows: int, attempt: Callable[[int], object]) -> int:
     return 0
 
 
-def out_of_memory(task: str, step: int, windows: int, fits: int | None) -> UnistdError:
-    """Return the error of a batch of ``windows`` that did not fit where ``fits`` would, if that is known."""
+def out_of_memory(task: str, step: int, windows: int, fits: int | None, processes: int = 1) -> UnistdError:
+    """Return the error of a batch, ``windows`` for each of ``processes``, where ``fits`` fit, if that is known."""
     said = f"memory ran out at step {step}, in a batch of {windows} windows of task '{task}'"
     if fits is None:
         return UnistdError(said, help=f"start anew with a smaller tasks.{task}.batch, or a larger training.accumulate")
     if not fits:
         return UnistdError(f"{said}; not even one window fits", help="a smaller trunk or head, or a larger device")
-    count = -(-windows // fits)
-    help_ = f"start anew with tasks.{task}.batch={fits}, or with training.accumulate={count} for the same batch"
+    count = next(parts for parts in range(-(-windows // fits), windows + 1) if windows % parts == 0)
+    help_ = (
+        f"start anew with tasks.{task}.batch={fits * processes}, or with training.accumulate={count} for the same batch"
+    )
     return UnistdError(f"{said}; {fits} fit", help=help_)

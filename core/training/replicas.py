@@ -33,6 +33,14 @@ class Replicas(DDPStrategy):
         return module
 
 
+def share_statistics(module: nn.Module) -> None:
+    """Give every process the running statistics of the first one's batch norms, as torch's wrapper does."""
+    if this_process()[1] > 1:
+        for part in module.modules():
+            for buffer in part.buffers() if isinstance(part, nn.modules.batchnorm._BatchNorm) else ():
+                torch.distributed.broadcast(buffer, 0)
+
+
 class Exchange:
     """What the processes tell each other at every step of training ``module``; one alone tells nobody anything.
 

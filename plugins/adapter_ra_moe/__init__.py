@@ -32,6 +32,8 @@ def unistd_components() -> list[Component]:
 def unistd_check_spec(spec: RunSpec) -> Iterator[SpecIssue]:
     """Say whether the rank phase would outlast the training, as far as that is known without data."""
     config = spec.model.adapter.config
+    if spec.extends:  # what is extended has fixed its ranks
+        return
     if isinstance(config, RaMoeConfig) and config.rank.phase.epochs is None:
         try:
             config.rank.phase.length(spec.training.steps, epoch=1)

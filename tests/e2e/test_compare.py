@@ -72,6 +72,14 @@ def test_variants_on_unequal_budgets_are_refused_before_anything_is_trained(spec
     assert not (tmp_path / "out").exists()
 
 
+def test_a_rank_phase_too_long_for_a_task_alone_is_refused_before_anything_is_trained(compared, spec, tmp_path, capsys):
+    spec.write_text(spec.read_text().replace("phase: 0.5", "phase: {steps: 8}"))
+    assert compared("--single", "ra-moe") == 2
+    said = capsys.readouterr().err
+    assert "'ra-moe' cannot train task 'city' alone: the rank phase of '8' steps does not end in the training" in said
+    assert not list((tmp_path / "out").rglob("log.jsonl"))
+
+
 def test_a_run_that_fails_is_told_and_the_others_are_kept_and_validation_leaves_the_test_split_alone(
     compared, tmp_path, capsys
 ):

@@ -81,6 +81,23 @@ def test_experts_of_new_tasks_have_rows_of_their_own(frozen, capsys):
     assert len([line for line in lines if line.startswith("0 q +1 ")]) == 1
 
 
+def test_running_statistics_of_a_trunk_that_is_kept_stay_as_they_are(spec, tmp_path, new):
+    words = ["-o", "model.backbone={kind: gsta, width: 16, depth: 1}", "-o", "model.adapter=full"]
+    assert main(["train", str(spec), *words, "-o", "training.steps=4"]) == 0
+    more = ["--out", str(tmp_path / "more"), "-o", "training.steps=4", "-o", "training.checkpoint.every=2"]
+    assert main(["extend", str(tmp_path / "run"), "--task", new, *more]) == 0
+    rows = json.loads((tmp_path / "more" / "extension.json").read_text())["tasks"]
+    assert rows["city"]["bit_equal"]
+    assert rows["shapes"]["bit_equal"]
+
+
+def test_a_rank_phase_that_is_over_need_not_fit_the_new_training(spec, tmp_path, new):
+    phase = ["-o", "model.adapter.rank.phase={steps: 6}"]
+    assert main(["train", str(spec), *phase]) == 0
+    words = ["--task", new, "--out", str(tmp_path / "more"), "-o", "training.steps=4"]
+    assert main(["extend", str(tmp_path / "run"), *words, "-o", "training.checkpoint.every=2"]) == 0
+
+
 @pytest.mark.slow
 def test_every_other_command_takes_the_new_run(frozen, tmp_path, capsys):
     assert main(["evaluate", str(frozen), "--json"]) == 0

@@ -52,6 +52,20 @@ def test_the_end_of_february_of_a_climate_model_is_no_gap(write, noise, task, tm
     assert np.flatnonzero(np.diff(prepare(own, tmp_path / "gap.zarr").sequence)).tolist() == [4]
 
 
+@pytest.mark.parametrize(("calendar", "year"), [("noleap", 365), ("360_day", 360)])
+def test_files_of_a_year_each_of_a_climate_model_have_no_gap_between_them(write, noise, task, tmp_path, calendar, year):
+    pytest.importorskip("cftime", reason="cftime, of the extra 'import', is not installed")
+    for number in range(3):
+        units = {"units": f"days since {2000 + number}-01-01", "calendar": calendar}
+        days = np.arange(8.0) + (0 if number else year - 8)  # the last of 2000, the first of the others
+        days = np.arange(float(year)) if number == 1 else days
+        write(f"{number}.nc", noise(len(days), 3, 4), units, hours=days)
+    own = task(**{**OWN, "channels": {"t": {"unit": "K"}}}, files=["*.nc"], step=[1, "D"])
+    store = prepare(own, tmp_path / "s.zarr")
+    assert len(np.unique(store.sequence)) == 1
+    assert store.times[0] == np.datetime64("2000-01-01") + year - 8
+
+
 @pytest.mark.parametrize("lat", [[10.0, 8.0, 6.0], [6.0, 8.0, 10.0]])
 def test_latitude_keeps_the_order_of_the_file_with_its_rows(write, noise, task, tmp_path, lat):
     write("a.nc", noise(8, 3, 4), {"units": "hours since 2004-01-01"}, lat=("lat", lat, LAT[2]))

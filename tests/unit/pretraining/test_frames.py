@@ -153,3 +153,18 @@ def test_the_reference_of_labels_is_their_frequencies(folder, trunk):
     found = LabelClassifier(trunk, {"photos": source}).held_out(held_out("photos", source, 2, 1))
     assert found.reference == pytest.approx(np.log(2))
     assert found.accuracy in (0.0, 0.5, 1.0)
+
+
+def test_pictures_of_16_bits_keep_their_shades_and_of_an_unknown_range_are_refused(tmp_path):
+    shades = np.linspace(0, 65535, 64 * 64).reshape(64, 64)
+    for name in "ab":
+        Image.fromarray(shades.astype(np.uint16)).save(tmp_path / f"{name}.png")
+    wanted = (shades // 257 / 255).astype(np.float32)
+    source = image_source("photos", tmp_path, 8, 64)
+    (frame,) = source.train.read(np.zeros(1, int), np.zeros((1, 2)))
+    np.testing.assert_allclose(frame, np.broadcast_to(wanted, (3, 64, 64)), atol=1e-6)
+    for name in "ab":
+        Image.fromarray(shades.astype(np.float32)).save(tmp_path / f"{name}.tif")
+        (tmp_path / f"{name}.png").unlink()
+    with pytest.raises(DataError, match=r"'.\.tif' has values of mode 'F', whose range nobody knows"):
+        image_source("photos", tmp_path, 8, 64).train.read(np.zeros(1, int), np.zeros((1, 2)))

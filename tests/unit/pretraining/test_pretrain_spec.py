@@ -151,3 +151,9 @@ def test_a_spec_of_the_other_kind_is_sent_to_its_command(written, built_in_run, 
     said = capsys.readouterr().err
     assert "this is a spec for a joint run, not for pre-training" in said
     assert "help: unistd train SPEC" in said
+
+
+def test_a_backbone_that_takes_no_weights_is_refused(written, monkeypatch):
+    monkeypatch.delenv("UNISTD_PLUGINS")
+    text = SPEC.replace("timm-vit, variant: vit_tiny_patch16_224, pretrained: false, freeze: false", "gsta, width: 32")
+    assert "must take 'pretrained' weights to be of use, got 'gsta'" in issues(written(text))

@@ -8,6 +8,7 @@ import torch
 
 from unistd.core.errors import UnistdError, UsageError
 from unistd.core.forecaster import Forecaster
+from unistd.core.training.memory_limit import out_of_memory
 from unistd.core.training.tally import STREAK
 from unistd.plugins.router_softmax.softmax import SoftmaxRouter
 
@@ -115,6 +116,18 @@ def test_out_of_memory_says_which_task_and_what_would_fit(training, monkeypatch,
         made.fit()
     assert f"memory ran out at step 1, {said}" in str(caught.value)
     assert help_ in caught.value.help
+
+
+def test_out_of_memory_in_parts_of_a_batch_says_what_a_part_may_be(training, monkeypatch):
+    short_of_memory(monkeypatch, 1)
+    with pytest.raises(UnistdError) as caught:
+        training(accumulate=2).fit()
+    assert "tasks.a.batch=1, or with training.accumulate=4" in caught.value.help
+
+
+def test_the_advice_is_a_divisor_of_the_batch_and_for_all_processes():
+    said = out_of_memory("a", 1, 14, 3, processes=2).help
+    assert "tasks.a.batch=6, or with training.accumulate=7" in said
 
 
 def test_accumulating_fits_where_the_batch_did_not_and_is_the_same_step(training, monkeypatch):
