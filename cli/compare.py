@@ -69,12 +69,16 @@ def compare(
     chosen = load_variants(specs, registry, variants, overrides)
     with showing_conversion(console) as report:
         stores = {name: open_stores(compose_tasks(spec, registry), report) for name, spec in chosen.items()}
-    schedules = {name: _schedule(spec, registry, stores[name]) for name, spec in chosen.items()}
-    check_budgets({name: _samples(spec, schedules[name]) for name, spec in chosen.items()})
-    planned = trials(chosen, schedules, seeds, single, out / "runs")
+
+    def schedule_of(name: str, spec: RunSpec) -> JointSchedule:
+        return _schedule(spec, registry, stores[name])
+
+    samples = {name: _samples(spec, schedule_of(name, spec)) for name, spec in chosen.items()}
+    check_budgets(samples)
+    planned = trials(chosen, schedule_of, seeds, single, out / "runs")
     check_alone(planned, registry)
     open_ones = [trial for trial in planned if not _finished(trial, stores[trial.variant], split, registry)]
-    _show_plan(console, planned, open_ones, schedules, chosen)
+    _show_plan(console, planned, open_ones, samples, chosen)
     failures = list(run_trials(open_ones, split, jobs, console))
     outcomes = [found for trial in planned if (found := read_outcome(trial.spec.output, split))]
     if outcomes:
@@ -114,11 +118,10 @@ def _show_plan(
     console: Console,
     planned: list[Trial],
     open_ones: list[Trial],
-    schedules: Mapping[str, JointSchedule],
+    samples: Mapping[str, Mapping[str, int]],
     specs: Mapping[str, RunSpec],
 ) -> None:
-    name, spec = next(iter(specs.items()))
-    budget = ", ".join(f"{task} {count}" for task, count in _samples(spec, schedules[name]).items())
+    budget = ", ".join(f"{task} {count}" for task, count in next(iter(samples.values())).items())
     console.print(f"{len(specs)} variants, {len(planned)} runs, {len(open_ones)} of them to do", highlight=False)
     console.print(f"samples in each: {budget}", highlight=False)
     if not _control(specs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from unistd.registry.implementer import Implementer
 from unistd.registry.registry import Registry
 from unistd.registry.run_spec import RunSpec
 from unistd.registry.spec import load_spec
+
+ScheduleOf = Callable[[str, RunSpec], JointSchedule]
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,13 @@ def check_budgets(samples: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def trials(
-    specs: Mapping[str, RunSpec], schedules: Mapping[str, JointSchedule], seeds: int, single: Iterable[str], out: Path
+    specs: Mapping[str, RunSpec], schedule_of: ScheduleOf, seeds: int, single: Iterable[str], out: Path
 ) -> list[Trial]:
     """List every run, seed by seed, so that a comparison cut short has whole seeds.
 
     Args:
         specs: The variants.
-        schedules: Of each variant's joint run.
+        schedule_of: Gives the schedule of a variant's joint run by its spec; seeds may differ by a batch.
         seeds: How many; the first is the spec's own.
         single: Variants to train each task alone as well, on the samples it has in the joint run.
         out: Folder of all runs.
@@ -118,7 +120,8 @@ def trials(
             own = spec.model_copy(update={"seed": seed, "output": out / name / f"seed-{seed}"})
             found.append(Trial(name, seed, "", own))
             if name in apart:
-                found += [Trial(name, seed, task, _alone(own, task, schedules[name])) for task in spec.tasks]
+                schedule = schedule_of(name, own)
+                found += [Trial(name, seed, task, _alone(own, task, schedule)) for task in spec.tasks]
     return found
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from unistd.core.data.schedule import JointSchedule
 from unistd.core.errors import UsageError
-from unistd.core.training.settings import Uniform
+from unistd.core.training.settings import Proportional, Uniform
 from unistd.registry.registry import Registry
 from unistd.registry.variants import check_budgets, load_variants, trials
 
@@ -37,11 +37,11 @@ def variants(tmp_path, text):
     return path
 
 
-def schedule(spec, **sizes):
+def schedule(spec, sampling=None, **sizes):
     return JointSchedule(
         sizes,
         weights=dict.fromkeys(sizes, 1.0),
-        sampling=Uniform(),
+        sampling=sampling or Uniform(),
         steps=spec.training.steps,
         seed=spec.seed,
         batches=dict.fromkeys(sizes, 4),
@@ -92,26 +92,31 @@ def test_budgets_must_be_equal():
         check_budgets({"a": {"x": 8, "y": 4}, "b": {"x": 8}})
 
 
-def test_a_task_alone_has_the_samples_it_has_jointly(base, tmp_path, registry):
-    specs = load_variants([base], registry)
-    joint = schedule(specs["base"], city=9, shapes=5)
-    planned = trials(specs, {"base": joint}, 2, ["base"], tmp_path)
+def test_a_task_alone_has_the_samples_it_has_jointly_with_the_same_seed(base, tmp_path, registry):
+    def schedule_of(_, spec):
+        return schedule(spec, Proportional(), city=9, shapes=5)
+
+    planned = trials(load_variants([base], registry), schedule_of, 8, ["base"], tmp_path)
     assert [trial.name for trial in planned[:3]] == [
         "base, seed 3",
         "base, seed 3, city alone",
         "base, seed 3, shapes alone",
     ]
-    assert [trial.seed for trial in planned] == [3, 3, 3, 4, 4, 4]
-    assert len({trial.spec.output for trial in planned}) == 6
+    assert [trial.seed for trial in planned] == [seed for seed in range(3, 11) for _ in range(3)]
+    assert len({trial.spec.output for trial in planned}) == 24
+    joint = {trial.seed: schedule_of("", trial.spec).progress(10) for trial in planned if not trial.alone}
+    assert len({own["city"]["samples"] for own in joint.values()}) > 1  # seeds differ by a batch
+    for trial in planned:
+        if trial.alone:
+            assert list(trial.spec.tasks) == [trial.alone]
+            assert trial.spec.training.steps * 4 == joint[trial.seed][trial.alone]["samples"]
     for trial in planned[1:3]:
-        training = trial.spec.training
-        assert list(trial.spec.tasks) == [trial.alone]
-        assert training.steps * 4 == joint.progress(10)[trial.alone]["samples"]
-        assert training.schedule.warmup == 2
-        assert training.checkpoint.every == 2
+        share = trial.spec.training.steps / 10
+        assert trial.spec.training.schedule.warmup == round(4 * share)
+        assert trial.spec.training.checkpoint.every == round(5 * share)
 
 
 def test_only_a_variant_can_be_trained_alone(base, tmp_path, registry):
     specs = load_variants([base], registry)
     with pytest.raises(UsageError, match="no variant 'bass' to train alone"):
-        trials(specs, {}, 1, ["bass"], tmp_path)
+        trials(specs, schedule, 1, ["bass"], tmp_path)
