@@ -120,7 +120,7 @@ class JointTraining:
         self.clipped: list[nn.Parameter] = []
         self.ranks: list[nn.Parameter] = []
         self.best: dict[str, Any] = {}
-        self.average: Average | None = None
+        self.average = Average(forecaster, settings.ema) if settings.ema else None
         self.trunk = trunk_digest(forecaster.model.trunk_parameters()) if trunk_is_frozen(forecaster) else ""
         for task, batch in reader.schedule.batches.items():
             check_divisible(task, batch, settings.accumulate, this_process()[1])
