@@ -89,8 +89,8 @@ def group_blocks(blocks: Sequence[Block], card: ImportCard, folder: Path) -> dic
     if clips := [block for block in blocks if block.clip]:
         default = "file"
         if beside or card.sequence is not None:
-            message = f"{'channels have files of their own' if beside else f'sequence: {card.sequence}'}"
-            message = f"the array has an axis 'sequence', and {message}"
+            other = "channels have files of their own" if beside else f"sequence: {card.sequence}"
+            message = f"the array has an axis 'sequence', and {other}"
             help_ = "put the channels into the same files" if beside else "leave it out: each place is a sequence"
             raise DataError(message, where=str(clips[0].path), help=help_)
     if beside:

@@ -70,15 +70,11 @@ def in_turn(blocks: Sequence[Block]) -> tuple[list[Block], Times]:
 
 def _from_one_year(blocks: Sequence[Block]) -> list[Block]:
     """Lay files of another calendar out from one January, so that no day is missing or doubled between two of them."""
-    own = [block for block in blocks if block.calendar and block.times is not None and len(block.times)]
-    if len(own) < 2:
-        return list(blocks)
-    first = min(block.times[0].astype("datetime64[Y]").astype(int) + 1970 for block in own if block.times is not None)
+    laid_out = {i: block.times for i, block in enumerate(blocks) if block.calendar and block.times is not None}
+    first = min((int(times[0].astype("datetime64[Y]").astype(int)) + 1970 for times in laid_out.values()), default=0)
     return [
-        replace(block, times=from_year(block.times, block.calendar, first))
-        if block.calendar and block.times is not None and len(block.times)
-        else block
-        for block in blocks
+        replace(block, times=from_year(laid_out[i], block.calendar, first)) if i in laid_out else block
+        for i, block in enumerate(blocks)
     ]
 
 
