@@ -99,11 +99,12 @@ def working(threads: int | None, address: str | None) -> Iterator[None]:
     from distributed import Client
 
     try:
-        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+        # Not as dask's default: one that fails would leave all later work of this process to a cluster.
+        client = Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         message = f"no dask scheduler answers at '{address}': {error}"
         raise UsageError(message, help="start one with 'dask scheduler'") from error
-    with client:
+    with client, client.as_current():
         threads = sum(client.nthreads().values())  # type: ignore[no-untyped-call]
         if not threads:
             message = f"the dask scheduler at '{address}' has no workers"

@@ -79,6 +79,12 @@ def test_what_prepare_cannot_do_is_said(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_a_cluster_that_is_not_there_leaves_nothing_behind(capsys):
+    before = dask.config.get("scheduler", None)
+    assert main(["data", "prepare", "synthetic-traffic", "--scheduler", "nonsense://x"]) == 2
+    assert dask.config.get("scheduler", None) == before
+
+
 def test_inspect_and_check(prepared, tmp_path, capsys):
     capsys.readouterr()
     assert main(["data", "inspect", str(prepared), "--json"]) == 0
