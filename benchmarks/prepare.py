@@ -119,7 +119,7 @@ def row_of(name: str, found: Mapping[str, list[dict[str, Any]]], size: int) -> d
 
 @click.command()
 @click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True)
-@click.option("--frames", type=click.IntRange(min=64), default=4096, show_default=True, help="Of 128 KiB each.")
+@click.option("--frames", type=click.IntRange(min=64), default=8192, show_default=True, help="Of 128 KiB each.")
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Where the record is written.")
 def main(repeats: int, frames: int, path: Path | None) -> None:
     """Measure conversion, and print MB/s of raw frames."""

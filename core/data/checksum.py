@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from unistd.core.data.store import Store
 
+_PIECE = 2**21  # bytes; hashlib's own pieces are so small that other threads keep this one waiting for Python's lock
+
 
 def size_and_time(path: Path) -> tuple[int, int]:
     """Return the bytes of the file at ``path`` and when it changed; of a folder those of all its files.
@@ -32,8 +34,11 @@ def checksum(path: Path) -> str:
         for file in _inside(path):
             whole.update(f"{checksum(file)}  {file.name}\n".encode(errors="surrogateescape"))
         return whole.hexdigest()
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    own, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
+    with path.open("rb", buffering=0) as handle:
+        while read := handle.readinto(piece):
+            own.update(piece[:read])
+    return own.hexdigest()
 
 
 def changed_since(store: Store, files: Collection[str]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from selectors import DefaultSelector, SelectorKey
 from typing import Any
 
 import numpy as np
@@ -30,22 +30,27 @@ def write_packed(array: zarr.Array[Any], start: int, frames: NDArray[Any], threa
     """
     if zarr.config.get(PACKED_AT_ONCE) != threads:  # in a process of a cluster, whose threads all ask for the same
         zarr.config.set({PACKED_AT_ONCE: threads})
-    asyncio.run(_write(array, start, frames, alone=threads == 1))
+    with asyncio.Runner(loop_factory=_OneThread if threads == 1 else None) as runner:
+        runner.run(array.async_array.setitem(slice(start, start + len(frames)), frames))
 
 
-async def _write(array: zarr.Array[Any], start: int, frames: NDArray[Any], *, alone: bool) -> None:
-    if alone:
-        asyncio.get_running_loop().set_default_executor(_Here(1))
-    await array.async_array.setitem(slice(start, start + len(frames)), frames)
+class _OneThread(asyncio.SelectorEventLoop):
+    """Does at once what zarr hands to another thread: handing over and waiting takes as long as packing."""
 
+    def __init__(self) -> None:
+        super().__init__(_Busy())
 
-class _Here(ThreadPoolExecutor):
-    """Does in the calling thread what zarr hands to another; handing over and waiting takes as long as packing."""
-
-    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
+    def run_in_executor(self, _executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+        done = self.create_future()
         try:
-            done.set_result(work(*args, **kwargs))
+            done.set_result(func(*args))
         except BaseException as error:
             done.set_exception(error)
         return done
+
+
+class _Busy(DefaultSelector):
+    """Asks the system for events only when there is nothing else to do: each time costs the interpreter's lock."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+        return [] if timeout == 0 else super().select(timeout)

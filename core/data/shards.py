@@ -34,6 +34,7 @@ from unistd.core.data.progress import Report, Teller
 from unistd.core.data.store import FORMAT, decode
 from unistd.core.errors import DataError
 from unistd.core.task import TaskCard
+from unistd.core.training.durable import sync_folder
 
 _CHUNK, _SMALL, _SHARD = 2**20, 2**18, 2**26  # bytes
 _ROOM = 3 * _SHARD  # bytes of frames that are in work at once; with all copies they take less than three times that
@@ -202,26 +203,38 @@ def _write_shard(
     block: NDArray[Any], place: Place, array: zarr.Array[Any], chunk: int, card: TaskCard, journal: Path, codecs: int
 ) -> ShardReport | Fault:
     block = np.ascontiguousarray(block, dtype=array.dtype)
+    write_packed(array, place.start, block, codecs)
+    with ThreadPoolExecutor(1) as disk:  # which needs as long for a shard as measuring it takes
+        durable = disk.submit(sync_folder, journal.parent / place.file)
+        found = _measure(block, place, chunk, card)
+        durable.result()
+    if isinstance(found, ShardReport):
+        note(journal, place.file, place.key, found)
+    return found
+
+
+def _measure(block: NDArray[Any], place: Place, chunk: int, card: TaskCard) -> ShardReport | Fault:
     valid, parts = [], []
     # A chunk at a time, because physical values take up to eight times the room of the raw ones.
     for at in range(0, block.shape[0], chunk):
         frames = decode(block[at : at + chunk], card)
-        if (fault := _fault(frames, card)) is not None:
+        sound = _is_sound(frames, card)
+        if not sound and (fault := _fault(frames, card)) is not None:
             return fault._replace(frame=place.start + at + fault.frame)
-        valid += [frame.size - np.count_nonzero(np.isnan(frame)) for frame in frames]
+        valid += [frame.size - (0 if sound else np.count_nonzero(np.isnan(frame))) for frame in frames]
         if (marks := place.train[at : at + chunk]).any():
             parts.append(Moments.of(frames if marks.all() else frames[marks]))
-    write_packed(array, place.start, block, codecs)
     train = reduce(Moments.__add__, parts) if parts else None
-    report = ShardReport(np.array(valid, np.int64), train, hashlib.sha256(block.data).digest())
-    note(journal, place.file, place.key, report)
-    return report
+    return ShardReport(np.array(valid, np.int64), train, hashlib.sha256(block.data).digest())
+
+
+def _is_sound(frames: NDArray[np.float32], card: TaskCard) -> bool:
+    """Tell, quickly, whether all values are there and finite and inside the card's range."""
+    least, most = card.value_range or (-np.finfo(np.float32).max, np.finfo(np.float32).max)
+    return bool(least <= frames.min() and frames.max() <= most)  # neither is true of NaN
 
 
 def _fault(frames: NDArray[np.float32], card: TaskCard) -> Fault | None:
-    least, most = card.value_range or (-np.finfo(np.float32).max, np.finfo(np.float32).max)
-    if least <= frames.min() and frames.max() <= most:  # neither is true of NaN
-        return None
     tests = [(np.isinf(frames), "an infinite value")]
     if card.missing == "error":
         tests.append((np.isnan(frames), "a missing value (NaN or fill_value), and its card says missing: error"))

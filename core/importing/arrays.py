@@ -35,7 +35,7 @@ def open_npy(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Fie
 
 
 def _load_npy(path: Path, selection: Pieces) -> NDArray[Any]:
-    return np.array(map_npy(path)[selection])
+    return map_npy(path)[selection]
 
 
 def open_npz(path: Path, keys: Sequence[str], card: ImportCard) -> dict[str, Field]:

@@ -270,6 +270,19 @@ def test_threads_pack_each_for_itself(tiny, tmp_path, monkeypatch):
     assert set(packing) == {threading.main_thread()}
 
 
+def test_a_shard_that_the_disk_does_not_take_is_not_noted(tiny, tmp_path, monkeypatch):
+    noted = []
+
+    def full(path):
+        raise OSError(errno.ENOSPC, "no space", str(path))
+
+    monkeypatch.setattr(shards, "sync_folder", full)
+    monkeypatch.setattr(shards, "note", lambda *own: noted.append(own))
+    with pytest.raises(DataError, match="the disk is full; no store was written"):
+        prepare(tiny(tiny.three()), tmp_path / "s.zarr")
+    assert not noted
+
+
 def test_raw_files_are_checksummed(tiny, tmp_path):
     raw = tmp_path / "raw.bin"
     raw.write_bytes(b"abc")
