@@ -1,4 +1,4 @@
-"""Files from strangers: every hole that was ever found stays shut, and says what to do."""
+"""Raw files and cards from strangers: every hole that was ever found stays shut, and says what to do."""
 
 import gzip
 import json
@@ -10,19 +10,12 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
-import torch
 import zarr
 from PIL import Image
-from safetensors.torch import save
 
-from unistd.core.data.prepare import prepare
 from unistd.core.data.raw import raw_file
-from unistd.core.data.store import Store, stored_bytes
-from unistd.core.errors import CheckpointError, DataError, UsageError
+from unistd.core.errors import DataError
 from unistd.core.importing.task import ImportedTask
-from unistd.core.task import Channel, FrameSequence, Task, TaskCard, Window
-from unistd.core.training.checkpoint import Checkpoint, CheckpointFolder
-from unistd.core.training.run_folder import RunFolder
 from unistd.core.untrusted import MAX_DEPTH, json_object, leads_out
 from unistd.plugins.driving.images import read_image
 from unistd.plugins.motion import kth_videos
@@ -43,20 +36,6 @@ CARD = {
     "window": {"past": 2, "future": 1},
     "split": {"fractions": [0.5, 0.25, 0.25]},
 }
-
-
-class Boom:
-    """Leaves a file where whoever unpickles it stands."""
-
-    def __reduce__(self):
-        return open, ("pwned", "w")
-
-
-@pytest.fixture(autouse=True)
-def nothing_ran(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    yield
-    assert not (tmp_path / "pwned").exists()
 
 
 @pytest.fixture
@@ -153,9 +132,9 @@ def test_npz_that_is_packed_in_another_way(at, value, frames, cards):
         npz_clips(cards / "a.npz", ("height",), (1, 4, 4))
 
 
-def test_pickles_in_arrays_are_not_read(frames, cards):
-    np.save(cards / "a.npy", np.array([Boom()], object), allow_pickle=True)
-    np.savez(cards / "b.npz", height=np.array([Boom()], object))
+def test_pickles_in_arrays_are_not_read(frames, cards, boom):
+    np.save(cards / "a.npy", np.array([boom], object), allow_pickle=True)
+    np.savez(cards / "b.npz", height=np.array([boom], object))
     for name in ("a.npy", "b.npz"):
         with pytest.raises(DataError, match="cannot be read"):
             frames(files=[name])
@@ -181,10 +160,10 @@ def zarr_group(path, version=2):
         ({"shape": [1] * 40, "chunks": [1] * 40}, "has lengths"),
     ],
 )
-def test_zarr_that_asks_for_code_or_for_everything(change, message, frames, cards):
+def test_zarr_that_asks_for_code_or_for_everything(change, message, frames, cards, boom):
     head = zarr_group(cards / "a.zarr")
     head.write_text(json.dumps(json.loads(head.read_text()) | change))
-    (head.parent / "0.0.0").write_bytes(pickle.dumps(Boom()))
+    (head.parent / "0.0.0").write_bytes(pickle.dumps(boom))
     with pytest.raises(DataError, match=message):
         frames(files=["a.zarr"])
 
@@ -261,158 +240,3 @@ def test_a_list_that_counts_to_the_end_of_memory(tmp_path):
     (tmp_path / "l.txt").write_text("person01_boxing_d1\tframes\t1-99999999999\n")
     with pytest.raises(DataError, match="goes beyond frame 100000"):
         kth_videos.read_sequences(tmp_path / "l.txt")
-
-
-# ---------------------------------------------------------------------------------------------------------- stores
-
-
-class Tiny(Task):
-    card = TaskCard(
-        name="tiny",
-        discipline="none",
-        version="1",
-        channels=(Channel(name="a", unit="1"),),
-        step=(1, "h"),
-        window=Window(past=2, future=1),
-    )
-
-    def sequences(self):
-        for number, split in enumerate(("train", "val", "test")):
-            times = np.datetime64("2020-01-01", "h") + 100 * number + np.arange(6)
-            yield FrameSequence(
-                name=split, frames=np.arange(72, dtype="f4").reshape(6, 1, 3, 4) + number, times=times, split=split
-            )
-
-
-@pytest.fixture
-def store(tmp_path):
-    return prepare(Tiny(), tmp_path / "s.zarr").path
-
-
-def change(path, keys, value):
-    said = json.loads(path.read_text())
-    at = said
-    for key in keys[:-1]:
-        at = at[key]
-    at[keys[-1]] = value
-    path.write_text(json.dumps(said))
-
-
-@pytest.mark.parametrize(
-    ("keys", "value", "message"),
-    [
-        (("card",), 7, "makes no sense"),
-        (("card", "channels"), [], "a card needs channels"),
-        (("card", "window"), {"past": 10**12, "future": 1}, "the limit is 1000000"),
-        (("card", "scale_factor"), float("nan"), "finite numbers"),
-        (("card", "stride"), [0, 1, 1], "stride"),
-        (("card", "surprise"), 1, "a card has no 'surprise'"),
-        (("normalization", "scale"), [0.0], "its scale do not fit"),
-        (("normalization", "offset"), ["x"], "makes no sense"),
-        (("normalization",), None, "makes no sense"),
-        (("digest",), 7, "its digest do not fit"),
-    ],
-)
-def test_what_a_store_says_of_itself_is_checked(store, keys, value, message):
-    change(store / "zarr.json", ("attributes", "unistd", *keys), value)
-    with pytest.raises(DataError, match=message):
-        Store.open(store)
-
-
-@pytest.mark.parametrize("array", ["time", "split", "valid", "sequence"])
-def test_arrays_of_a_store_fit_its_frames(store, array):
-    change(store / array / "zarr.json", ("shape",), [17])
-    change(store / "zarr.json", ("attributes", "unistd", "bytes"), stored_bytes(store))
-    with pytest.raises(DataError, match="times do not fit the rest"):
-        Store.open(store)
-
-
-def test_a_store_whose_frames_no_file_holds(store):
-    change(store / "frames" / "zarr.json", ("shape",), [10**14, 1, 3, 4])
-    with pytest.raises(DataError, match="is said to have shape"):
-        Store.open(store)
-
-
-# ---------------------------------------------------------------------------------------------------------- runs
-
-
-@pytest.fixture
-def saved(tmp_path):
-    folder = CheckpointFolder(tmp_path / "checkpoints")
-    own = Checkpoint(
-        step=7, tensors={"model": {"w": torch.ones(3)}}, state={"best": {"step": 7, "score": 1.0}, "run": "a"}
-    )
-    return folder, folder.save(own, keep=1)
-
-
-def sign(folder, **files):
-    """Write files into a checkpoint with checksums that fit, as a stranger would."""
-    import hashlib
-
-    manifest = json.loads((folder / "manifest.json").read_text())
-    for name, data in files.items():
-        name = name.replace("_", ".")
-        (folder / name).write_bytes(data)
-        manifest[name] = hashlib.sha256(data).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-
-
-def test_a_manifest_names_no_file_elsewhere(saved, tmp_path):
-    folder, at = saved
-    (tmp_path / "secret").write_text("x")
-    for name in ("../../secret", str(tmp_path / "secret"), "a/b.safetensors", "code.py"):
-        change(at / "manifest.json", (name,), "0")
-        with pytest.raises(CheckpointError, match="which is no file of a checkpoint"):
-            folder.load(at)
-        said = json.loads((at / "manifest.json").read_text())
-        del said[name]
-        (at / "manifest.json").write_text(json.dumps(said))
-    assert folder.load(at).step == 7
-
-
-@pytest.mark.parametrize("pointer", ["..", ".", "../elsewhere", "/tmp", "step-00000007/../..", "\0", "\udcff"])
-def test_the_pointer_leads_nowhere_else(saved, pointer):
-    folder, at = saved
-    (folder.path / "last").write_bytes(pointer.encode(errors="surrogateescape"))
-    assert folder.last() == at
-
-
-@pytest.mark.parametrize(
-    ("state", "message"),
-    [
-        ({"step": "7"}, "'step': Input should be a valid integer"),
-        ({"step": 7, "best": [1]}, "'best'"),
-        ({"step": 7, "best": {"step": -1}}, "'best.step'"),
-        ({"step": 7, "tally": {"streak": 0, "pending": {"a": [[1]]}}}, "'tally.pending.a.0.1'"),
-        ({"step": 7, "versions": {"a": 1}}, "'versions.a'"),
-        ({"step": 7, "next": 5}, "'next'"),
-    ],
-)
-def test_a_state_has_values_of_their_types(saved, state, message):
-    folder, at = saved
-    sign(at, state_json=json.dumps({"format": 3, **state}).encode())
-    with pytest.raises(CheckpointError, match=f"is damaged: 'state.json': {message}"):
-        folder.load(at)
-    with pytest.raises(CheckpointError, match=r"'state\.json'"):
-        folder.best()
-
-
-def test_tensors_are_no_pickle(saved):
-    folder, at = saved
-    for data in (pickle.dumps(Boom()), b"", save({"w": torch.ones(3)})[:-3], b"\xff" * 8 + b"{}"):
-        sign(at, model_safetensors=data)
-        with pytest.raises(CheckpointError, match="a file of tensors"):
-            folder.load(at)
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        *([], {}, {"spec": 1}, {"spec": {}, "trunk": 1}),
-        *({"spec": {}, "stores": stores} for stores in (None, [], 1, {"a": 1}, {"a": {"path": "x"}})),
-    ],
-)
-def test_a_record_has_values_of_their_types(record, tmp_path):
-    (tmp_path / "spec.json").write_text(json.dumps(record))
-    with pytest.raises(UsageError, match="is no run folder"):
-        RunFolder(tmp_path).read_record()
