@@ -27,7 +27,7 @@ from unistd.core.data.shards import FrameWriter
 from unistd.core.data.store import FORMAT, Store, hash_of_facts, stored_bytes
 from unistd.core.errors import DataError
 from unistd.core.task import SPLITS, FrameSequence, Task, TaskCard
-from unistd.core.training.durable import sync_folder
+from unistd.core.training.durable import sync_path
 
 _IN_MEMORY = 2**27  # bytes of frames that are no lazy arrays and are held before they are written
 
@@ -78,7 +78,7 @@ def _write_aside(task: Task, card: TaskCard, path: Path, options: Mapping[str, o
         raise
     (partial / JOURNAL).unlink()
     partial.rename(path)
-    sync_folder(path.parent)
+    sync_path(path.parent)
 
 
 def _write(
@@ -170,4 +170,4 @@ def _digest(card: TaskCard, ledger: Ledger, written: list[ShardReport]) -> str:
 
 def _flush(folder: Path) -> None:
     for file in [*folder.rglob("*"), folder]:
-        sync_folder(file)
+        sync_path(file)

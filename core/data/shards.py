@@ -34,7 +34,7 @@ from unistd.core.data.progress import Report, Teller
 from unistd.core.data.store import FORMAT, decode
 from unistd.core.errors import DataError
 from unistd.core.task import TaskCard
-from unistd.core.training.durable import sync_folder
+from unistd.core.training.durable import sync_path
 
 _CHUNK, _SMALL, _SHARD = 2**20, 2**18, 2**26  # bytes
 _ROOM = 3 * _SHARD  # bytes of frames that are in work at once; with all copies they take less than three times that
@@ -205,7 +205,7 @@ def _write_shard(
     block = np.ascontiguousarray(block, dtype=array.dtype)
     write_packed(array, place.start, block, codecs)
     with ThreadPoolExecutor(1) as disk:  # which needs as long for a shard as measuring it takes
-        durable = disk.submit(sync_folder, journal.parent / place.file)
+        durable = disk.submit(sync_path, journal.parent / place.file)
         found = _measure(block, place, chunk, card)
         durable.result()
     if isinstance(found, ShardReport):

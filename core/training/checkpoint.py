@@ -17,7 +17,7 @@ from safetensors.torch import load as from_bytes, save as to_bytes
 from torch import Tensor
 
 from unistd.core.errors import CheckpointError
-from unistd.core.training.durable import replace_file, sync_folder, write_durably
+from unistd.core.training.durable import replace_file, sync_path, write_durably
 from unistd.core.training.migrations import FORMAT, migrated
 from unistd.core.training.plain_state import check_state
 from unistd.core.untrusted import json_object
@@ -58,10 +58,10 @@ class CheckpointFolder:
             files["manifest.json"] = _json({name: hashlib.sha256(data).hexdigest() for name, data in files.items()})
             for name, data in files.items():
                 write_durably(aside / name, data)
-            sync_folder(aside)
+            sync_path(aside)
             shutil.rmtree(target, ignore_errors=True)
             aside.rename(target)
-            sync_folder(self.path)  # before anything names it or older ones go
+            sync_path(self.path)  # before anything names it or older ones go
             replace_file(self.path / "last", target.name.encode())
         except OSError as error:
             shutil.rmtree(aside, ignore_errors=True)

@@ -24,7 +24,7 @@ def replace_file(path: Path, data: bytes) -> None:
         aside.unlink(missing_ok=True)
 
 
-def sync_folder(path: Path) -> None:
+def sync_path(path: Path) -> None:
     """Wait until the disk has the names in the folder ``path``, or the content of a file."""
     handle = os.open(path, os.O_RDONLY)
     try:

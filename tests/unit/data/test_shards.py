@@ -185,7 +185,7 @@ def test_a_shard_that_the_disk_does_not_take_is_not_noted(tiny, tmp_path, monkey
     def full(path):
         raise OSError(errno.ENOSPC, "no space", str(path))
 
-    monkeypatch.setattr(shards, "sync_folder", full)
+    monkeypatch.setattr(shards, "sync_path", full)
     monkeypatch.setattr(shards, "note", lambda *own: noted.append(own))
     with pytest.raises(DataError, match="the disk is full; no store was written"):
         prepare(tiny(tiny.three()), tmp_path / "s.zarr")
